@@ -1,0 +1,147 @@
+"""What changed between two checkpoints of a language model, with evidence a sceptic accepts.
+
+>>> import whatchanged as wc
+>>> responses = wc.load("before.jsonl", "after.jsonl")  # doctest: +SKIP
+>>> diff = wc.compare(wc.encode(responses))  # doctest: +SKIP
+>>> wc.report(wc.interpret(diff)).save("report.html")  # doctest: +SKIP
+
+Positive always means *more in after*. Names are loaded when they are first used: importing the package
+loads neither torch nor pandas.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from whatchanged.artifacts import (
+        DIFF_COLUMNS,
+        Answer,
+        Diff,
+        Dropped,
+        Evidence,
+        Features,
+        Finding,
+        Findings,
+        NoiseFloor,
+        Occurrences,
+        Prompt,
+        PromptSet,
+        Responses,
+    )
+    from whatchanged.diff import compare, discovered
+    from whatchanged.encode import Encoder, encode, load_sae
+    from whatchanged.errors import (
+        CorruptCache,
+        InputError,
+        MismatchError,
+        MissingExtra,
+        ModelError,
+        SAEError,
+        StoreError,
+        WhatchangedError,
+    )
+    from whatchanged.pipeline import interpret, run
+    from whatchanged.prompts import prompt_bank
+    from whatchanged.report import Report, report
+    from whatchanged.responses import load
+
+_HOME = {
+    "artifacts": (
+        "DIFF_COLUMNS",
+        "Answer",
+        "Diff",
+        "Dropped",
+        "Evidence",
+        "Features",
+        "Finding",
+        "Findings",
+        "NoiseFloor",
+        "Occurrences",
+        "Prompt",
+        "PromptSet",
+        "Responses",
+    ),
+    "diff": ("compare", "discovered"),
+    "encode": ("Encoder", "encode", "load_sae"),
+    "errors": (
+        "CorruptCache",
+        "InputError",
+        "MismatchError",
+        "MissingExtra",
+        "ModelError",
+        "SAEError",
+        "StoreError",
+        "WhatchangedError",
+    ),
+    "pipeline": ("interpret", "run"),
+    "prompts": ("prompt_bank",),
+    "report": ("Report", "report"),
+    "responses": ("load",),
+}
+_MODULE = {name: module for module, names in _HOME.items() for name in names}
+
+__all__ = [  # noqa: RUF022 - in the order of the rooms
+    "DIFF_COLUMNS",
+    "Answer",
+    "CorruptCache",
+    "Diff",
+    "Dropped",
+    "Encoder",
+    "Evidence",
+    "Features",
+    "Finding",
+    "Findings",
+    "InputError",
+    "MismatchError",
+    "MissingExtra",
+    "ModelError",
+    "NoiseFloor",
+    "Occurrences",
+    "Prompt",
+    "PromptSet",
+    "Report",
+    "Responses",
+    "SAEError",
+    "StoreError",
+    "WhatchangedError",
+    "compare",
+    "discovered",
+    "encode",
+    "interpret",
+    "load",
+    "load_sae",
+    "prompt_bank",
+    "report",
+    "run",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE:
+        raise AttributeError(f"module 'whatchanged' has no attribute {name!r}")
+    found = getattr(import_module(f"whatchanged.{_MODULE[name]}"), name)
+    globals()[name] = found
+    return found
+
+
+class _Surface(ModuleType):
+    """The package as a module in which a verb stays a verb.
+
+    Importing the folder ``whatchanged.report`` would otherwise put the folder in the place of the
+    function `report`.
+    """
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (name in _MODULE and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Surface
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

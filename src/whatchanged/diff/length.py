@@ -1,0 +1,138 @@
+"""The length rule: a behaviour must not be longer or shorter answers in disguise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whatchanged.diff.contrast import Contrast
+from whatchanged.diff.family import STATISTICS
+from whatchanged.diff.given_length import given_length
+from whatchanged.diff.prefix import interpolated_counts, lengths_differ, prefix_counts
+from whatchanged.diff.truncation import truncation_net
+from whatchanged.stats import benjamini_hochberg, sign_test
+from whatchanged.text import OBSERVABLES
+
+__all__ = ["DRIVEN", "OK", "UNKNOWN", "Verdicts", "length_rule"]
+
+OK, DRIVEN, UNKNOWN = "ok", "length-driven", "length-not-identifiable"
+_BLOCK = 256
+_SHARE, _ONE_SIDED = 1 / 3, 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdicts:
+    """What the length rule says of each row it was asked about.
+
+    Attributes:
+        delta_length: Net share of units with more of it when both answers are cut to the shorter
+            length; NaN where not asked (no prefix, equal lengths).
+        p_prefix: Two-sided sign-test p of that.
+        p_firth: p of the row given log length; NaN where not asked or not identifiable.
+        verdict: ``ok``, ``length-driven`` or ``length-not-identifiable``.
+    """
+
+    delta_length: NDArray[np.float64]
+    p_prefix: NDArray[np.float64]
+    p_firth: NDArray[np.float64]
+    verdict: NDArray[np.object_]
+
+
+def length_rule(
+    contrast: Contrast,
+    rows: NDArray[np.int64],
+    statistic: NDArray[np.int64],
+    direction: NDArray[np.int64],
+    *,
+    flip: NDArray[np.int64] | None = None,
+) -> Verdicts:
+    """Ask of each discovered row whether it survives with length held equal.
+
+    A row is ``ok`` when it keeps its sign and its significance (Benjamini-Hochberg over the rows asked)
+    in one of two tests:
+
+    1. presence when both answers are cut to the shorter one's length (in the opening, for opening rows).
+       Closing rows, and observables that belong to the end or the whole of an answer, have no prefix;
+    2. the regression of `given_length`. It is asked of rows without a prefix, and of those that failed
+       the first test but keep a third of their change, at one-sided p <= .05, when their own statistic is
+       estimated within the shorter length. It is not asked where one side's answers break off more
+       often, by at least half of the row's change: length then tells who was cut, and an end that was
+       cut is no closing.
+
+    Args:
+        contrast: Where the rows come from.
+        rows: Row numbers.
+        statistic: Index of each row's statistic.
+        direction: Sign of each row's change.
+        flip: -1 for units whose labels are swapped, 0 for those left out, ``[units]``.
+
+    Returns:
+        One verdict per row; ``ok`` for all where no two answers to a prompt differ in length.
+        ``length-driven`` when a test that speaks to the row's statistic was asked and failed, or the
+        row is length itself, or too little of it is left within the shorter length;
+        ``length-not-identifiable`` when no such test could be asked.
+    """
+    count = len(rows)
+    delta, p_prefix, p_firth = np.full(count, np.nan), np.full(count, np.nan), np.full(count, np.nan)
+    verdict = np.full(count, OK, dtype=np.object_)
+    if not count or not any(lengths_differ(f) for f in contrast.families):
+        return Verdicts(delta_length=delta, p_prefix=p_prefix, p_firth=p_firth, verdict=verdict)
+    turned = np.ones(contrast.pairing.n_units, dtype=np.int64) if flip is None else flip
+    family_of = np.searchsorted(contrast.start, rows, side="right") - 1
+    column = rows - contrast.start[family_of]
+    asked = _has_prefix(contrast, family_of, column) & (statistic != STATISTICS.index("closing"))
+
+    for f, index in _blocks(family_of, asked):
+        more, less = prefix_counts(contrast.families[f], column[index], statistic[index], turned)
+        delta[index] = (more - less) / contrast.pairing.n_units
+        p_prefix[index] = sign_test(more, less)
+    survived = (benjamini_hochberg(p_prefix) <= contrast.alpha) & (np.sign(delta) == direction)
+
+    more_all, less_all = contrast.signs.select(rows).counts(turned)
+    whole = np.abs(more_all - less_all)[statistic, np.arange(count)]
+    kept = ~asked
+    for f, index in _blocks(family_of, asked & ~survived):
+        up, down = interpolated_counts(contrast.families[f], column[index], statistic[index], turned)
+        # Twice the one-sided level, as the sign is asked for separately.
+        enough = (up - down) * direction[index] >= _SHARE * whole[index]
+        kept[index] = enough & (sign_test(up, down) <= 2 * _ONE_SIDED)
+    regress = ~survived & kept & (2 * truncation_net(contrast, turned) < whole)
+    itself = np.zeros(count, dtype=np.bool_)
+    for f, index in _blocks(family_of, regress):
+        given = given_length(contrast.families[f], column[index], statistic[index], direction[index], turned)
+        p_firth[index], itself[index] = given.p, given.itself
+    survived |= benjamini_hochberg(p_firth) <= contrast.alpha
+    # For presence and opening the prefix test is the row's own test, so its failure settles the matter.
+    own = asked & np.isin(statistic, [STATISTICS.index("presence"), STATISTICS.index("opening")])
+    told = itself | ~np.isnan(p_firth) | own | ~kept
+    verdict[~survived & told] = DRIVEN
+    verdict[~survived & ~told] = UNKNOWN
+    return Verdicts(delta_length=delta, p_prefix=p_prefix, p_firth=p_firth, verdict=verdict)
+
+
+def _has_prefix(
+    contrast: Contrast, family_of: NDArray[np.int64], column: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Whether what stands in the first words of an answer is the same when the answer goes on.
+
+    True of causal features and of words; not of observables that are defined by where the answer ends.
+    """
+    tables = [f.occurrences for f in contrast.families]
+    anchors = [
+        OBSERVABLES[name].anchor if tables[f].kind == "observable" and name in OBSERVABLES else "anywhere"
+        for f, name in ((f, tables[f].name(int(c))) for f, c in zip(family_of, column, strict=True))
+    ]
+    return np.array([anchor not in ("closing", "whole") for anchor in anchors], dtype=np.bool_)
+
+
+def _blocks(
+    family_of: NDArray[np.int64], wanted: NDArray[np.bool_]
+) -> Iterator[tuple[int, NDArray[np.int64]]]:
+    """Wanted rows family by family, in blocks that fit dense rows × units."""
+    for f in np.unique(family_of):
+        index = np.flatnonzero(wanted & (family_of == f))
+        for i in range(0, len(index), _BLOCK):
+            yield int(f), index[i : i + _BLOCK]

@@ -1,0 +1,8 @@
+"""Interpretation: what the significant rows of a diff fire on, which are one change, and what shows it."""
+
+from __future__ import annotations
+
+from whatchanged.artifacts import TokenActivations, TokenSource
+from whatchanged.interpret.findings import interpret
+
+__all__ = ["TokenActivations", "TokenSource", "interpret"]

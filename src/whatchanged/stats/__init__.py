@@ -1,0 +1,24 @@
+"""Statistics: exact tests, intervals, multiplicity; numpy and scipy and nothing of ours."""
+
+from whatchanged.stats.binomial import SignTestTable, sign_test, smallest_attainable, testable, upper_tail
+from whatchanged.stats.firth import FirthFit, firth_pairs
+from whatchanged.stats.intervals import clopper_pearson, newcombe_paired, tango, wilson
+from whatchanged.stats.multiplicity import benjamini_hochberg, simes
+from whatchanged.stats.power import exact_limit
+
+__all__ = [
+    "FirthFit",
+    "SignTestTable",
+    "benjamini_hochberg",
+    "clopper_pearson",
+    "exact_limit",
+    "firth_pairs",
+    "newcombe_paired",
+    "sign_test",
+    "simes",
+    "smallest_attainable",
+    "tango",
+    "testable",
+    "upper_tail",
+    "wilson",
+]

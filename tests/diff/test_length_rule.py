@@ -1,0 +1,216 @@
+from dataclasses import replace
+
+import numpy as np
+from synthetic import features, null_pair, plant, pool, wrap, write
+
+from whatchanged.diff import compare, discovered, split_halves
+from whatchanged.diff.family import STATISTICS, turn
+from whatchanged.diff.prefix import interpolated_counts
+from whatchanged.diff.units import pair
+
+QUICK = {"extra": [], "draws": 20, "splits": 1}
+
+
+def _truncated(document, share=0.6):
+    return document[: max(1, int(len(document) * share))]
+
+
+def test_a_pure_truncation_is_never_a_behaviour():
+    rng = np.random.default_rng(0)
+    documents = {}
+    for i in range(150):
+        document = write(rng, 80, rate=0.02)
+        documents[f"p{i}", "old", 0] = document
+        documents[f"p{i}", "new", 0] = _truncated(document)
+    diff = compare(features(documents, 80), **QUICK)
+    assert diff.summary["significant"] > 40  # without the rule the report would be full
+    assert not discovered(diff).any()
+    assert diff.summary["discovered"] == 0
+    assert diff.summary["longer_after"] == 0
+    asked = diff.table[diff.table["length"] != ""]
+    assert set(asked["length"]) <= {"length-driven", "length-not-identifiable"}
+    assert (asked["delta_length"].dropna() == 0).all()  # the shorter answer is a prefix of the longer
+
+
+def test_independent_truncated_answers_yield_hardly_anything():
+    rng = np.random.default_rng(1)
+    documents = null_pair(rng, 150, 80, rate=0.02)
+    documents = {k: _truncated(d) if k[1] == "new" else d for k, d in documents.items()}
+    diff = compare(features(documents, 80), **QUICK)
+    assert diff.summary["significant"] > 20
+    assert discovered(diff).sum() <= 1
+
+
+def test_a_planted_change_survives_a_change_of_length():
+    rng = np.random.default_rng(2)
+    documents = null_pair(rng, 150, 80, rate=0.02)
+    for i in range(150):
+        document = _truncated(documents[f"p{i:03}", "new", 0])
+        if i % 3 == 0:
+            document = plant(plant(document, 0, [18, 19]), 1, [2])
+        documents[f"p{i:03}", "new", 0] = document
+    diff = compare(features(documents, 80), **QUICK)
+    table, mask = diff.table, discovered(diff)
+    assert mask[:2].all()
+    assert mask[2:].sum() <= 1
+    assert (table["delta_length"][:2] > 0.15).all()
+    assert table["statistic"][1] == "opening"
+
+
+def test_a_closing_change_is_told_by_regression():
+    rng = np.random.default_rng(3)
+    documents = null_pair(rng, 150, 40, rate=0.02, low=60, high=200)
+    for i in range(0, 150, 2):
+        document = documents[f"p{i:03}", "new", 0]
+        documents[f"p{i:03}", "new", 0] = plant(document, 39, [len(document) - 3], strength=0.5)
+    table = compare(features(documents, 40), **QUICK).table
+    row = table.iloc[39]
+    assert row["statistic"] == "closing"
+    assert row["length"] == "ok"
+    assert row["p_firth"] < 1e-6
+    assert np.isnan(row["p_prefix"])
+
+
+def test_a_closing_change_without_overlap_cannot_be_told():
+    quiet = np.zeros((200, 2), dtype=np.float32)
+    quiet[::9, 0] = 1
+    documents = {}
+    for i in range(40):
+        documents[f"p{i}", "old", 0] = quiet[: 100 + i]
+        longer = quiet[: 130 + i].copy()
+        longer[-30:, 0] = 0  # active everywhere but in the closing
+        documents[f"p{i}", "new", 0] = longer
+    row = compare(features(documents, 2), **QUICK).table.iloc[0]
+    assert row["statistic"] == "closing"
+    assert row["length"] == "length-not-identifiable"
+
+
+def test_length_itself_is_never_a_behaviour():
+    """A word count, however measured, with both longer and shorter answers on either side."""
+    rng = np.random.default_rng(4)
+    documents = null_pair(rng, 200, 5, low=40, high=160)
+    documents = {k: d if k[1] == "old" else d[: max(20, int(len(d) * 0.8))] for k, d in documents.items()}
+    made = features(documents, 5)
+    ordered = [documents[a.prompt_id, a.model, a.sample] for a in made.responses.answers]
+    measured = []
+    for document in ordered:
+        n = len(document)
+        activity = np.zeros((n, 3))
+        activity[:, 0] = 1  # words
+        activity[: n - int(rng.integers(0, 3)), 1] = 1  # words as another tokeniser counts them
+        activity[::2, 2] = 1  # a thing that stands in every second word
+        measured.append(activity)
+    words = pool(measured, 3, kind="observable", names=("words", "tokens", "halves"), graded=False)
+    diff = compare(made, **(QUICK | {"extra": [words]}))
+    rows = diff.table[diff.table["kind"] == "observable"]
+    assert (rows["q"] <= 0.05).all()
+    assert (rows["length"] == "length-driven").all()
+
+
+def test_equal_lengths_are_not_asked():
+    rng = np.random.default_rng(5)
+    documents = null_pair(rng, 60, 10, low=50, high=50)
+    for i in range(0, 60, 2):
+        documents[f"p{i:03}", "new", 0] = plant(documents[f"p{i:03}", "new", 0], 0, [40])
+    row = compare(features(documents, 10), **QUICK).table.iloc[0]
+    assert row["length"] == "ok"
+    assert np.isnan(row["p_prefix"])
+    assert np.isnan(row["delta_length"])
+
+
+def test_rows_that_were_not_discovered_are_not_asked():
+    table = compare(features(null_pair(np.random.default_rng(6), 40, 10), 10), **QUICK).table
+    assert (table["length"] == "").all()
+
+
+def test_observables_of_the_end_have_no_prefix():
+    """Cut answers look truncated: that is what cutting does, and no behaviour."""
+    rng = np.random.default_rng(7)
+    documents = {}
+    for i in range(60):
+        document = write(rng, 3)
+        documents[f"p{i}", "old", 0] = document
+        documents[f"p{i}", "new", 0] = _truncated(document)
+    made = features(documents, 3)
+    measured = []
+    for answer in made.responses.answers:
+        activity = np.zeros((len(documents[answer.prompt_id, answer.model, 0]), 2))
+        if answer.model == "new":
+            activity[-1] = 1
+        measured.append(activity)
+    ends = pool(measured, 2, kind="observable", names=("truncation", "closing_question"), graded=False)
+    diff = compare(made, **(QUICK | {"extra": [ends]}))
+    rows = diff.table[diff.table["kind"] == "observable"]
+    assert (rows["q"] < 1e-6).all()
+    assert (rows["length"] == "length-not-identifiable").all()
+    assert rows["p_prefix"].isna().all()
+
+
+def test_halves_can_be_held_to_the_length_rule_too():
+    rng = np.random.default_rng(8)
+    documents = null_pair(rng, 160, 40, rate=0.02)
+    documents = {k: _truncated(d) if k[1] == "new" else d for k, d in documents.items()}
+    for i in range(0, 160, 2):
+        documents[f"p{i:03}", "new", 0] = plant(documents[f"p{i:03}", "new", 0], 0, [2])
+    diff = compare(features(documents, 40), **QUICK)
+    bare, held = (split_halves(diff, splits=3, length=flag) for flag in (False, True))
+    assert held.n < bare.n / 3
+    assert held.n >= 5
+    assert held.rate > 0.8
+
+
+def _half_cut(seed, *, flagged):
+    """Independent answers, the new ones cut; what stands at the end of a whole answer is lost."""
+    rng = np.random.default_rng(seed)
+    documents = null_pair(rng, 200, 10, rate=0.005, low=40, high=160)
+    for key, document in documents.items():
+        signed = plant(document, 0, [len(document) - 2]) if rng.random() < 0.7 else document
+        documents[key] = _truncated(signed) if key[1] == "new" else signed
+    made = features(documents, 10)
+    if flagged:
+        answers = tuple(
+            replace(a, finish_reason="length" if a.model == "new" else "stop") for a in made.responses.answers
+        )
+        made = wrap(replace(made.responses, answers=answers), made.occurrences)
+    return compare(made, **QUICK)
+
+
+def test_an_end_that_was_cut_is_no_closing():
+    row = _half_cut(0, flagged=True).table.iloc[0]
+    assert row["q"] < 1e-6
+    assert row["length"] in {"length-driven", "length-not-identifiable"}
+    assert np.isnan(row["p_firth"])
+
+
+def test_a_little_truncation_does_not_cost_the_closings():
+    rng = np.random.default_rng(9)
+    documents = null_pair(rng, 150, 10, rate=0.005, low=60, high=200)
+    for i in range(0, 150, 2):
+        document = documents[f"p{i:03}", "new", 0]
+        documents[f"p{i:03}", "new", 0] = plant(document, 0, [len(document) - 3], strength=0.5)
+    made = features(documents, 10)
+    answers = tuple(
+        replace(a, finish_reason="length" if a.model == "new" and a.prompt_id < "p010" else "stop")
+        for a in made.responses.answers
+    )
+    table = compare(wrap(replace(made.responses, answers=answers), made.occurrences), **QUICK).table
+    assert table["length"][0] == "ok"
+
+
+def test_estimated_counts_of_a_prefix_by_hand():
+    long, short = np.zeros((100, 1), dtype=np.float32), np.zeros((40, 1), dtype=np.float32)
+    documents = {
+        ("p0", "old", 0): plant(long, 0, range(10, 90, 10)),  # 8, of which about 4 lie before 40
+        ("p0", "new", 0): plant(short, 0, [1, 2, 3]),
+        ("p1", "old", 0): plant(long, 0, [50, 60]),  # none before 40
+        ("p1", "new", 0): plant(short, 0, [5]),
+        ("p2", "old", 0): plant(long, 0, [5, 15]),  # all before 40
+        ("p2", "new", 0): plant(short, 0, [5, 6]),
+    }
+    made = features(documents, 1)
+    turned = turn(made.occurrences, pair(made.responses, "old", "new"))
+    count = np.array([STATISTICS.index("log_count")])
+    up, down = interpolated_counts(turned, np.array([0]), count, np.ones(3, dtype=np.int64))
+    assert (up.tolist(), down.tolist()) == ([1], [1])
+    up, down = interpolated_counts(turned, np.array([0]), count, np.array([-1, 0, 1]))
+    assert (up.tolist(), down.tolist()) == ([1], [0])

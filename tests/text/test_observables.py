@@ -1,0 +1,190 @@
+"""Observables on hand-written answers: what is found, where, and what must not be found."""
+
+import time
+
+import numpy as np
+import pytest
+
+from whatchanged.artifacts import Answer, Occurrences, Prompt, PromptSet, Responses
+from whatchanged.text import OBSERVABLE_WORDS, OBSERVABLES, families, observables
+from whatchanged.text.document import Document
+from whatchanged.text.observables import measure
+
+
+def found(text: str, cut: bool | None = None) -> dict[str, tuple[float, int, int]]:
+    """Amount, first and last word of everything in a text, by name."""
+    names = tuple(OBSERVABLES)
+    return {names[e.column]: (e.amount, e.first, e.last) for e in measure(Document(text, cut))}
+
+
+def pair(before: list[str], after: list[str], reasons: tuple[str | None, ...] = (None,)) -> Responses:
+    prompts = tuple(Prompt(id=f"q{i:02}", text=f"Question {i}") for i in range(len(before)))
+    answers = tuple(
+        Answer(prompt_id=p.id, model=model, text=text, finish_reason=reasons[i % len(reasons)])
+        for model, texts in (("old", before), ("new", after))
+        for i, (p, text) in enumerate(zip(prompts, texts, strict=True))
+    )
+    return Responses(prompts=PromptSet(prompts=prompts), models=("old", "new"), answers=answers)
+
+
+COUNTED = [
+    ("numbered_items", "Steps:\n1. Rinse\n2) Dry\n  **3.** Fold\n### 4. Store", 4),
+    ("numbered_items", "In\n1984. was long ago, and 3.5 litres\n2.5 more", None),
+    ("bullets", "- oats\n* milk\n• figs\n  + salt", 4),
+    ("bullets", "* * *\n---\n- - -\n-5 degrees\n*emphasis* here", None),
+    ("bold", "A **big** claim and a __bold__ one, **two words** too", 3),
+    ("bold", "2 ** 3 ** 4 and call(**kwargs) and snake__case__name", None),
+    ("headings", "# Title\ntext\n### Part", 2),
+    ("headings", "#hashtag and C# code\nissue #4", None),
+    ("tables", "Prices:\n\n| item | price |\n| --- | ---: |\n| tea | 2 |\n\nfin", 1),
+    ("tables", "a | b\nnot | a table\n---\n", None),
+    ("code_fences", "Run:\n```sh\nls\n```\nthen\n~~~\npwd\n~~~\n", 2),
+    ("code_fences", "Use `ls` or ```pwd``` inline", None),
+    ("latex", "So $x^2$ and $$a+b$$ and \\(y\\) and \\frac{1}{2}", 4),
+    ("latex", "It costs $5 or $10, maybe $7.50/$8.50 each", None),
+    ("emoji", "Done 🎉 well 👩‍🚀 in 🇫🇷 👍🏽", 4),
+    ("emoji", "5 * 3 © ™ → done", None),
+    ("exclamation_marks", "Wow! Really?! Yes!!", 4),
+    ("exclamation_marks", "a != b and ![picture](http://x.org/a!b.png) and $n!$", None),
+    ("closing_question", 'That is all. Shall I go on?"** 😊', 1),
+    ("closing_question", "Why? Because it rains.", None),
+    ("opening_phrase", "Certainly! It rains.", 1),
+    ("opening_phrase", "**Great question!** It rains.", 1),
+    ("opening_phrase", "Of course, it may rain.", 1),
+    ("opening_phrase", "Sure enough it rained. Certainly.", None),
+    ("opening_phrase", "Absolutely nothing rhymes with month.", None),
+    ("apology", "I’m so sorry, and I sincerely apologise.", 2),
+    ("apology", "A sorry sight.", None),
+    ("refusal", "I can’t help with that. I'm unable to provide it. We must decline.", 3),
+    ("refusal", "I can help. You cannot assist them. I can't wait.", None),
+    ("hedges", "Perhaps it MIGHT rain; it may snow, I think.", 4),
+    ("hedges", "On 3 May it rained, mighty hard.", None),
+    ("first_person", "I wrote my answer; I'm fond of it, and so is me.", 4),
+    ("first_person", "World War I ended. Henry I. A thing called mine shaft? No: minority.", 1),
+    ("as_an_ai", "As an AI language model, I don't have personal opinions.", 2),
+    ("as_an_ai", "As an engineer with AI experience, she has opinions.", None),
+    ("links", "See https://a.org/x, [this](https://b.org) and www.c.org.", 3),
+    ("links", "See a.org or [brackets] (aside).", None),
+    ("double_spaces", "One.  Two   three", 2),
+    ("double_spaces", "  indented\n-   item\n1.  item\nline break  \n| a   |  b |", None),
+    ("non_english", "It rains. Me gusta que el gato y la luna son para todos. 今日は雨が降ります。", 2),
+    ("non_english", "The Greek α and the word que. El Niño and la Niña are in Peru.", None),
+]
+
+
+@pytest.mark.parametrize(("name", "text", "count"), COUNTED)
+def test_count(name: str, text: str, count: int | None) -> None:
+    assert found(text).get(name, (None,))[0] == count
+
+
+def test_every_counted_observable_has_a_positive_and_a_negative_case() -> None:
+    counted = {name for name, o in OBSERVABLES.items() if o.spans and name != "truncation"}
+    assert counted == {name for name, _, n in COUNTED if n}
+    assert counted - {"first_person"} == {name for name, _, n in COUNTED if n is None}
+
+
+@pytest.mark.parametrize("fence", ["```", "~~~~"])
+def test_nothing_inside_code_counts(fence: str) -> None:
+    inside = (
+        "# head\n- item\n1. item\n**bold** wow! 😊  two\n| a | b |\n|---|---|\nhttps://x.org $x^2$ I think"
+    )
+    closed = found(f"Look\n{fence}\n{inside}\n{fence}\nover")
+    assert set(closed) == {"code_fences", "words", "sentence_length"}
+    left_open = found(f"Look\n{fence}\n{inside}")
+    assert set(left_open) == {"code_fences", "words", "sentence_length", "truncation"}
+
+
+def test_positions_count_words() -> None:
+    text = "Zero one **two three** four\n- six seven!"
+    marks = found(text)
+    assert marks["bold"] == (1, 2, 3)
+    assert marks["bullets"] == (1, 5, 6), "the bullet is word 5, its first letter stands in word 6"
+    assert marks["exclamation_marks"] == (1, 7, 7)
+    assert marks["words"] == (8, 0, 7)
+    assert found("a b c d?")["closing_question"] == (1, 3, 3)
+    assert found(" Sure, a b")["opening_phrase"] == (1, 0, 0)
+
+
+def test_characters_without_spaces_are_words() -> None:
+    assert found("今日は。 ok")["words"][0] == 4
+
+
+def test_sentence_length_is_the_mean_over_complete_sentences() -> None:
+    assert found("One two three. Four five? Dr. Six and e.g. seven are eight words here now.")[
+        "sentence_length"
+    ][0] == pytest.approx((3 + 2 + 10) / 3)
+    assert found("One two three. An unfinished tail that")["sentence_length"][0] == 3
+    assert found("no stop at all")["sentence_length"][0] == 4
+    assert "sentence_length" not in found("😊")
+
+
+@pytest.mark.parametrize(
+    ("text", "cut", "expected"),
+    [
+        ("The long and winding road leads to the", None, True),
+        ("The long and winding road leads to your door.", None, False),
+        ("Buy:\n- milk\n- bread", None, False),
+        ("```py\nprint(1)\n", None, True),
+        ("```py\nprint(1)\n```", None, False),
+        ("Ends well.", True, True),
+        ("The long and winding road leads to the", False, False),
+    ],
+)
+def test_truncation(text: str, cut: bool | None, expected: bool) -> None:
+    assert ("truncation" in found(text, cut)) == expected
+
+
+def row(table: Occurrences, i: int) -> dict[str, float]:
+    entries = slice(int(table.indptr[i]), int(table.indptr[i + 1]))
+    return {
+        table.name(int(c)): float(m)
+        for c, m in zip(table.column[entries], table.maximum[entries], strict=True)
+    }
+
+
+def test_table_has_a_row_per_answer() -> None:
+    responses = pair(["Hi! Yes!", "Fine."], ["Hello.", "Ok?"])
+    table = observables(responses)
+    assert [a.text for a in responses.answers] == ["Hi! Yes!", "Hello.", "Fine.", "Ok?"]
+    assert row(table, 0)["exclamation_marks"] == 2
+    assert "exclamation_marks" not in row(table, 1)
+    assert "closing_question" in row(table, 3)
+    assert table.n_units.tolist() == [2, 1, 1, 1]
+    assert (table.kind, table.graded, table.names) == ("observable", False, tuple(OBSERVABLES))
+    for i in range(4):
+        columns = table.column[table.indptr[i] : table.indptr[i + 1]]
+        assert np.all(np.diff(columns) > 0)
+    assert np.all(table.first <= table.last)
+    assert np.all(table.last < table.n_units[table.row])
+
+
+def test_both_sides_are_judged_by_one_truncation_rule() -> None:
+    text = "The long and winding road leads to the"
+    told = observables(pair([text], [text], ("stop",)))
+    assert "truncation" not in row(told, 0)
+    assert "truncation" in row(observables(pair([text], [text], ("length",))), 0)
+    partly = observables(pair([text, "Yes."], [text, "No."], ("stop", None)))
+    assert "truncation" in row(partly, 0), "one answer without a reason: the text decides for all"
+
+
+def test_registry_is_described() -> None:
+    assert set(OBSERVABLE_WORDS) == set(OBSERVABLES)
+    for observable in OBSERVABLES.values():
+        assert observable.description
+        assert observable.words
+        assert all(w == w.lower() for w in observable.words)
+        assert (observable.spans is None) != (observable.amount is None)
+    words = [w for o in OBSERVABLES.values() for w in o.words]
+    assert len(words) == len(set(words)), "a word names one observable"
+
+
+def test_families_are_observables_then_terms() -> None:
+    assert [f.kind for f in families(pair(["Yes."], ["No."]))] == ["observable", "lexical"]
+
+
+@pytest.mark.parametrize("loop", ["!", "…", "  ", "\t", "\n", "😊", "**", "\\[", "_", "[a](", "a.", "|-"])
+def test_a_model_stuck_in_a_loop_is_measured_in_linear_time(loop: str) -> None:
+    text = "x" + loop * (40_000 // len(loop)) + "x"
+    start = time.process_time()
+    assert found(text)["words"][0] >= 1
+    assert time.process_time() - start < 3, "a backtracking pattern would take half a minute"
