@@ -6,7 +6,7 @@ import math
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from report_sample import EVIL
@@ -64,6 +64,7 @@ def test_joiners_stay_in_emoji_and_scripts_and_show_beside_ascii() -> None:
     assert visible("pass\u200dword") == "pass⟨U+200D⟩word"
 
 
+@settings(deadline=None)
 @given(ANY)
 def test_nothing_invisible_survives(text: str) -> None:
     shown = visible(text)
@@ -121,6 +122,7 @@ def test_hostile_text_in_markdown_is_nothing_but_text(text: str) -> None:
     assert _said(str(source)) == line(text)
 
 
+@settings(deadline=None)
 @given(ANY)
 def test_any_text_in_a_markdown_cell_stays_in_its_cell(text: str) -> None:
     shown = visible(text).replace("\n", " ↵ ").replace("\t", " ").strip()
@@ -132,6 +134,7 @@ def test_any_text_in_a_markdown_cell_stays_in_its_cell(text: str) -> None:
     assert _said(f"x{inline(text)}").rstrip() == f"x{shown}".rstrip()
 
 
+@settings(deadline=None)
 @given(ANY)
 def test_a_token_never_closes_its_brackets_or_starts_a_block(text: str) -> None:
     source = f"* a  \n  “{stretch(text)}⟦{stretch(text)}⟧”"

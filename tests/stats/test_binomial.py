@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom, binomtest
 
@@ -25,6 +25,7 @@ def test_hand_worked_tails():
     assert upper_tail(3, 4) == pytest.approx(5 / 16, rel=1e-14)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 60), st.integers(0, 60))
 def test_upper_tail_agrees_with_the_survival_function(hits, misses):
     total = hits + misses
@@ -37,6 +38,7 @@ def test_far_tails_never_reach_zero():
     assert math.isfinite(math.log(p))
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), min_size=1, max_size=20))
 def test_table_equals_the_test_bit_for_bit_and_is_symmetric(pairs):
     after, before = np.array(pairs).T

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.multitest import multipletests
 
@@ -9,11 +9,13 @@ from whatchanged.stats import benjamini_hochberg, simes
 values = st.lists(st.floats(0, 1), min_size=1, max_size=60)
 
 
+@settings(deadline=None)
 @given(values)
 def test_agrees_with_statsmodels(p):
     np.testing.assert_allclose(benjamini_hochberg(p), multipletests(p, method="fdr_bh")[1], rtol=1e-12)
 
 
+@settings(deadline=None)
 @given(values, st.randoms())
 def test_order_does_not_matter(p, random):
     order = list(range(len(p)))

@@ -58,9 +58,11 @@ def length_rule(
        Closing rows, and observables that belong to the end or the whole of an answer, have no prefix;
     2. the regression of `given_length`. It is asked of rows without a prefix, and of those that failed
        the first test but keep a third of their change, at one-sided p <= .05, when their own statistic is
-       estimated within the shorter length. It is not asked where one side's answers break off more
-       often, by at least half of the row's change: length then tells who was cut, and an end that was
-       cut is no closing.
+       estimated within the shorter length.
+
+    Where one side's answers break off more often, by at least half of the row's change, length tells who
+    was cut and ends cannot be compared: the first test leaves the shorter answer's closing out, and the
+    second is not asked.
 
     Args:
         contrast: Where the rows come from.
@@ -85,21 +87,23 @@ def length_rule(
     column = rows - contrast.start[family_of]
     asked = _has_prefix(contrast, family_of, column) & (statistic != STATISTICS.index("closing"))
 
+    more_all, less_all = contrast.signs.select(rows).counts(turned)
+    whole = np.abs(more_all - less_all)[statistic, np.arange(count)]
+    cut = (2 * truncation_net(contrast, turned) >= whole) & (whole > 0)
+
     for f, index in _blocks(family_of, asked):
-        more, less = prefix_counts(contrast.families[f], column[index], statistic[index], turned)
+        more, less = prefix_counts(contrast.families[f], column[index], statistic[index], turned, cut[index])
         delta[index] = (more - less) / contrast.pairing.n_units
         p_prefix[index] = sign_test(more, less)
     survived = (benjamini_hochberg(p_prefix) <= contrast.alpha) & (np.sign(delta) == direction)
 
-    more_all, less_all = contrast.signs.select(rows).counts(turned)
-    whole = np.abs(more_all - less_all)[statistic, np.arange(count)]
     kept = ~asked
     for f, index in _blocks(family_of, asked & ~survived):
         up, down = interpolated_counts(contrast.families[f], column[index], statistic[index], turned)
         # Twice the one-sided level, as the sign is asked for separately.
         enough = (up - down) * direction[index] >= _SHARE * whole[index]
         kept[index] = enough & (sign_test(up, down) <= 2 * _ONE_SIDED)
-    regress = ~survived & kept & (2 * truncation_net(contrast, turned) < whole)
+    regress = ~survived & kept & ~cut
     itself = np.zeros(count, dtype=np.bool_)
     for f, index in _blocks(family_of, regress):
         given = given_length(contrast.families[f], column[index], statistic[index], direction[index], turned)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from whatchanged.diff.family import FIXED_POINT, OPENING, STATISTICS, Family
+from whatchanged.diff.family import CLOSING, FIXED_POINT, OPENING, STATISTICS, Family
 
 __all__ = ["interpolated_counts", "lengths_differ", "prefix_counts", "shortest"]
 
@@ -23,7 +23,11 @@ def lengths_differ(family: Family) -> bool:
 
 
 def prefix_counts(
-    family: Family, columns: NDArray[np.int64], statistic: NDArray[np.int64], flip: NDArray[np.int64]
+    family: Family,
+    columns: NDArray[np.int64],
+    statistic: NDArray[np.int64],
+    flip: NDArray[np.int64],
+    cut: NDArray[np.bool_],
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Units with more of a column within the shorter length, in after and in before.
 
@@ -35,13 +39,15 @@ def prefix_counts(
         columns: Columns to look at.
         statistic: Index of each column's statistic; for ``opening`` the opening within the shorter
             length is compared, for all others presence.
-        flip: -1 for units whose labels are swapped, ``[units]``.
+        flip: -1 for units whose labels are swapped, 0 for those left out, ``[units]``.
+        cut: Columns for which the shorter answer's closing is left out too, because one side's answers
+            break off: the end of a whole answer is not to be compared with the middle of a cut one.
     """
     place, which = family.gather(columns)
     row = family.row[place]
     limit = shortest(family)[family.pairing.prompt[row]]
     opening = statistic[which] == STATISTICS.index("opening")
-    limit = np.where(opening, np.minimum(limit, OPENING), limit)
+    limit = np.where(opening, np.minimum(limit, OPENING), limit - CLOSING * cut[which])
     present = family.occurrences.first[family.entry[place]] < limit
     return _counts(family, which, row, present.astype(np.int64), flip, len(columns))
 

@@ -39,13 +39,15 @@ def card(
 | features | {config.width:,} (TopK, k = {config.k}) |
 | training tokens | {tokens:,} (answer tokens; {masked:,} massive-activation tokens masked) |
 | unexplained variance (FVU), held out | {figures["fvu"]:.4f} |
+| the same with every dimension scaled to unit variance | {figures["fvu_standardised"]:.4f} |
 | L0, held out | {figures["l0"]:.1f} |
 | dead features at the end of training | {figures["dead_share"]:.2%} |
 | held-out tokens | {int(figures["held_out_tokens"]):,}; features silent on them {figures["held_out_silent_share"]:.1%} |
 | time | {seconds / 60:.0f} min on the machine that trained it |
 
 A token is masked when the norm of its residual stream exceeds five times the median norm. The
-variance is taken about the mean of the held-out activations.
+variance is taken about the mean of the held-out activations. The input is whitened while training and the
+whitening is folded into the weights, so the SAE reads the raw residual stream.
 
 ## Data
 {data}

@@ -6,6 +6,7 @@ The optimisation is `sae_lens`'s own trainer; this file feeds it, saves it and m
 from __future__ import annotations
 
 import contextlib
+import io
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -135,18 +136,15 @@ def train_sae(
         chunk = next(chunks)
         harvested = time.monotonic()
         batches = _batches(chunk.activations, config.batch)
-        if trainer.activation_scaler.scaling_factor is None:
-            with _quiet():
-                trainer.activation_scaler.estimate_scaling_factor(
-                    reader.d_model, _batches(chunk.activations, config.batch), n_batches_for_norm_estimate=4
-                )
+        if trainer.activation_scaler.whitening is None:
+            _whiten(trainer, chunk.activations, config)
         losses = []
         for batch in batches:
             if trainer.n_training_samples + config.batch > config.tokens:
                 break
             step = trainer.step(batch.float())
             trainer.n_training_steps += 1
-            losses.append(float(step.losses["mse_loss"]))
+            losses.append(float(step.losses["mse_loss"].detach()))
             if progress is not None:
                 progress(trainer.n_training_samples, config.tokens)
         state = _Progress(
@@ -193,13 +191,24 @@ def _batches(activations: Any, size: int) -> Iterator[Any]:
         yield activations[i : i + size]
 
 
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the library's progress bars out of ours."""
-    import io
+def _whiten(trainer: Any, activations: Any, config: TrainConfig) -> None:
+    """Estimate the input's whitening from the first chunk.
 
-    with contextlib.redirect_stderr(io.StringIO()):
-        yield
+    Residual streams are far from isotropic (in Gemma one dimension carries half of the variance): without
+    whitening most features die or describe that dimension. Directions of less than the median variance
+    are not amplified beyond it.
+    """
+    import torch
+
+    sample = activations[: 65_536].double()
+    spread = torch.linalg.eigvalsh(torch.cov(sample.T)).median()
+    with contextlib.redirect_stderr(io.StringIO()):  # the library's progress bar
+        trainer.activation_scaler.estimate_whitening(
+            d_in=sample.shape[1],
+            data_provider=_batches(activations, config.batch),
+            n_batches_for_norm_estimate=min(32, len(activations) // config.batch),
+            eps=float(spread),
+        )
 
 
 def _trainer(reader: Reader, config: TrainConfig) -> Any:
@@ -218,7 +227,7 @@ def _trainer(reader: Reader, config: TrainConfig) -> Any:
             d_sae=config.width,
             k=config.k,
             device=str(reader.device),
-            normalize_activations="expected_average_only_in",
+            normalize_activations="covariance_whitening",
             decoder_init_norm=0.1,
         )
     )
@@ -263,11 +272,16 @@ def _restore(trainer: Any, folder: Path) -> None:
 def _finish(
     trainer: Any, reader: Reader, corpus: Corpus, config: TrainConfig, state: _Progress, out: Path
 ) -> None:
-    """Fold the input scale into the weights, measure on held-out documents, save with a card."""
+    """Fold the whitening into the weights, measure on held-out documents, save with a card."""
     import torch
 
     sae = trainer.sae
-    sae.fold_activation_norm_scaling_factor(trainer.activation_scaler.scaling_factor)
+    whitening = trainer.activation_scaler.whitening
+    sae.fold_activation_whitening(
+        mean=whitening.mean,
+        whitening_matrix=whitening.matrix,
+        unwhitening_matrix=whitening.inverse_matrix,
+    )
     held_out = next(
         harvest(
             reader,
@@ -286,20 +300,23 @@ def _finish(
             median_norm=state.median_norm,
         )
     )
-    active = unexplained = variance = 0.0
+    active = unexplained = variance = scaled_rest = 0.0
     seen = torch.zeros(config.width, dtype=torch.bool)
-    mean = held_out.activations.float().mean(dim=0)
+    mean, spread = held_out.activations.float().mean(dim=0), held_out.activations.float().std(dim=0)
     with torch.inference_mode():
         for part in held_out.activations.split(1024):
             x = part.float().to(reader.device)
             features = sae.encode(x)
-            unexplained += float((x - sae.decode(features)).square().sum())
+            rest = (x - sae.decode(features)).cpu()
+            unexplained += float(rest.square().sum())
+            scaled_rest += float((rest / spread).square().mean(dim=1).sum())
             variance += float((x.cpu() - mean).square().sum())
             active += float((features > 0).sum())
             seen |= (features > 0).any(dim=0).cpu()
     figures = {
         "l0": active / len(held_out.activations),
         "fvu": unexplained / variance,
+        "fvu_standardised": scaled_rest / len(held_out.activations),
         "dead_share": float(trainer.dead_neurons.float().mean()),
         "held_out_tokens": len(held_out.activations),
         "held_out_silent_share": 1 - float(seen.float().mean()),
@@ -315,7 +332,7 @@ def _finish(
         "median_norm": state.median_norm,
         "l0": figures["l0"],
         "explained_variance": 1 - figures["fvu"],
-        **{k: figures[k] for k in ("dead_share", "held_out_tokens", "held_out_silent_share")},
+        **{k: figures[k] for k in ("fvu_standardised", "dead_share", "held_out_tokens", "held_out_silent_share")},
         "template": reader.template.identity,
     }
     for key, value in metadata.items():
