@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from planting import differences
 
+from planting import differences
 from whatchanged.diff.contrast import Contrast, RowTests, row_tests
 from whatchanged.diff.family import STATISTICS, Family
 from whatchanged.diff.length import OK, length_rule
@@ -149,7 +149,9 @@ def judge(
     per_prompt = np.bincount(pairing.prompt_unit, minlength=pairing.n_units) / pairing.scale
     results = {}
     for name, x in listed.items():
-        i = np.array([place[int(r), int(s)] for r, s in zip(x.rows, x.statistic, strict=True)], dtype=np.int64)
+        i = np.array(
+            [place[int(r), int(s)] for r, s in zip(x.rows, x.statistic, strict=True)], dtype=np.int64
+        )
         a, b = with_edit[i], without[i]
         if x.by_unit:
             net, old = np.sign(a).sum(axis=1).astype(float), np.sign(b).sum(axis=1)

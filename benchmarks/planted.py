@@ -18,13 +18,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
 from edits import EDITS
 from methods import judge, listings, named
 from planted_tables import show, write_markdown
 from planting import Bench, EditedPair, contrast_of, gather, load_pair, plant
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
 from whatchanged.artifacts import Responses
 from whatchanged.diff import compare
 from whatchanged.encode.encode import Encoder, encode
@@ -54,9 +61,7 @@ def main() -> None:
     }
     result = _opened(options.out, settings)
     applies = {name: len(planted.rows(name)) for name in edits}
-    texts = {
-        name: fingerprint([a.text for a in planted.answers if a.model == name]) for name in edits
-    }
+    texts = {name: fingerprint([a.text for a in planted.answers if a.model == name]) for name in edits}
     for name in edits:
         if result["edits"].get(name, {}).get("texts", texts[name]) != texts[name]:
             raise SystemExit(f"{options.out} holds results of another edit {name!r}; choose another --out")
@@ -75,7 +80,9 @@ def main() -> None:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data", type=Path, required=True, help="results folder of alpaca_eval")
     parser.add_argument("--pair", nargs=2, default=NULL_PAIR, metavar=("BEFORE", "AFTER"))
     parser.add_argument("--prompts", type=int, default=300)
@@ -106,7 +113,9 @@ def _opened(path: Path, settings: dict[str, Any]) -> dict[str, Any]:
     result: dict[str, Any] = read_json(path)
     if result.get("settings") != settings:
         differing = [k for k, v in settings.items() if result.get("settings", {}).get(k) != v]
-        raise SystemExit(f"{path} holds results of other settings ({', '.join(differing)}); choose another --out")
+        raise SystemExit(
+            f"{path} holds results of other settings ({', '.join(differing)}); choose another --out"
+        )
     return result
 
 
@@ -129,7 +138,7 @@ def _todo(result: dict[str, Any], options: argparse.Namespace, applies: dict[str
 
 
 def _bar(console: Console) -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:,.0f}/{task.total:,.0f}"))
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     return Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=console, transient=True)
 
 
@@ -210,7 +219,9 @@ def _check(bench: Bench, planted: Responses, result: dict[str, Any], options: ar
     mine = [_row_name(found, r) for r in range(found.signs.n_columns)]
     q = {k: v for k, v in zip(mine, found.tests.q, strict=True) if not np.isnan(v)}
     truth = {
-        (k, n): v for k, n, v in zip(table["kind"], table["feature"], table["q"], strict=True) if not np.isnan(v)
+        (k, n): v
+        for k, n, v in zip(table["kind"], table["feature"], table["q"], strict=True)
+        if not np.isnan(v)
     }
     if q != truth:
         raise SystemExit(f"the draw of {name!r} does not agree with compare(); the benchmark is wrong")
@@ -221,7 +232,9 @@ def _check(bench: Bench, planted: Responses, result: dict[str, Any], options: ar
     }
     listed = {mine[int(r)] for r in listings(found)["report_behaviour"].rows}
     if listed != behaviour:
-        raise SystemExit(f"behaviour findings of {name!r} do not agree with compare(); the benchmark is wrong")
+        raise SystemExit(
+            f"behaviour findings of {name!r} do not agree with compare(); the benchmark is wrong"
+        )
     result["check"] = {"edit": name, "edited": edited, "rows": len(q), "behaviour_findings": len(listed)}
 
 
@@ -246,7 +259,9 @@ def _cells(
             pair: EditedPair | None = None
             for dose, edited in _doses(result, options).items():
                 key = f"{name}|{dose}"
-                cell = result["cells"].setdefault(key, {"edit": name, "dose": dose, "edited": edited, "draws": []})
+                cell = result["cells"].setdefault(
+                    key, {"edit": name, "dose": dose, "edited": edited, "draws": []}
+                )
                 if edited > applies[name]:
                     cell["reason"] = "applies to too few prompts"
                     continue

@@ -8,11 +8,11 @@ from statistics import median
 from typing import Any
 
 import numpy as np
-from methods import METHODS, TOP
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from methods import METHODS, TOP
 from whatchanged.stats import wilson
 from whatchanged.store import write_text
 
@@ -22,13 +22,16 @@ Rows = list[list[str]]
 
 
 def tables(result: dict[str, Any]) -> list[tuple[str, list[str], Rows]]:
-    """Title, header and rows of every table, computed from the draws and nothing else."""
+    """Title, header and rows of every table, computed from the draws and nothing else.
+
+    A hit is a draw with an attributable row among the first ten (see `methods`).
+    """
     doses = list(dict.fromkeys(c["dose"] for c in result["cells"].values() if c["draws"]))
     made = [
         (f"recall@{TOP}: share of draws with a hit among the first {TOP} [95 % Wilson over draws]"
          " (95 % bootstrap over edits)", *_recall(result, doses)),
         (f"precision@{TOP}: share of the first {TOP} that are attributable to the edit", *_precision(result, doses)),
-        ("findings per draw, median (most)", *_findings(result, doses)),
+        ("findings per draw: median (most), share of all that are attributable", *_findings(result, doses)),
         ("false discoveries: share of findings that the edit left unchanged under every prompt"
          " (draws with any)", *_false(result, doses)),
         ("smallest dose with recall of 50 % or more", *_smallest(result, doses)),
@@ -100,7 +103,9 @@ def _precision(result: dict[str, Any], doses: list[str]) -> tuple[list[str], Row
             top = sum(o["top"] for o in listed)
             good = sum(o["top_attributable"] for o in listed)
             none = sum(o["top"] == 0 for o in listed)
-            row.append((f"{good / top:.2f}" if top else "-") + (f" ({none} draws list nothing)" if none else ""))
+            row.append(
+                (f"{good / top:.2f}" if top else "-") + (f" ({none} draws list nothing)" if none else "")
+            )
         rows.append(row)
     return ["method", *_head(result, doses)], rows
 
@@ -108,8 +113,13 @@ def _precision(result: dict[str, Any], doses: list[str]) -> tuple[list[str], Row
 def _findings(result: dict[str, Any], doses: list[str]) -> tuple[list[str], Rows]:
     rows = []
     for method, title in METHODS.items():
-        counts = [[o["findings"] for _, o in _draws(result, dose, method)] for dose in doses]
-        rows.append([title, *(f"{median(c):g} ({max(c)})" for c in counts)])
+        row = [title]
+        for dose in doses:
+            listed = [o for _, o in _draws(result, dose, method)]
+            counts = [o["findings"] for o in listed]
+            share = f", {sum(o['attributable'] for o in listed) / sum(counts):.2f}" if sum(counts) else ""
+            row.append(f"{median(counts):g} ({max(counts):,}){share}")
+        rows.append(row)
     return ["method", *_head(result, doses)], rows
 
 
@@ -182,7 +192,9 @@ def _best(result: dict[str, Any], doses: list[str]) -> tuple[list[str], Rows]:
         best = [d[method].get("best") for d in cell["draws"]]
         picked = []
         for i in range(len(best)):
-            others = Counter((b["kind"], b["name"], b["statistic"]) for j, b in enumerate(best) if b and j != i)
+            others = Counter(
+                (b["kind"], b["name"], b["statistic"]) for j, b in enumerate(best) if b and j != i
+            )
             if others:
                 row = others.most_common(1)[0][0]
                 picked.append(next(b for b in best if b and (b["kind"], b["name"], b["statistic"]) == row))
@@ -207,7 +219,9 @@ def _null(result: dict[str, Any]) -> tuple[list[str], Rows]:
 
 def show(result: dict[str, Any], console: Console) -> None:
     """The tables in the terminal; per edit, of the product and of the published rule only."""
+    console.print(Text("\n".join(f"{m}: {title}" for m, title in METHODS.items())), "")
     quiet = [METHODS[m] for m in METHODS if m not in ("report_behaviour", "published")]
+    short = {title: m for m, title in METHODS.items()}
     for title, head, rows in tables(result):
         if any(title.endswith(q) for q in quiet):
             continue
@@ -215,7 +229,7 @@ def show(result: dict[str, Any], console: Console) -> None:
         for name in head:
             table.add_column(Text(name), overflow="fold")
         for row in rows:
-            table.add_row(*map(Text, row))
+            table.add_row(*(Text(short.get(c, c)) for c in row))
         console.print(table, "")
 
 
@@ -239,7 +253,14 @@ def write_markdown(result: dict[str, Any], path: Path) -> None:
             "",
         ]
     for title, head, rows in tables(result):
-        lines += [f"## {title[0].upper()}{title[1:]}", "", "| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
-        lines += ["| " + " | ".join(c.replace("|", "\\|").replace("\n", "\\n") for c in row) + " |" for row in rows]
+        lines += [
+            f"## {title[0].upper()}{title[1:]}",
+            "",
+            "| " + " | ".join(head) + " |",
+            "|" + " --- |" * len(head),
+        ]
+        lines += [
+            "| " + " | ".join(c.replace("|", "\\|").replace("\n", "\\n") for c in row) + " |" for row in rows
+        ]
         lines.append("")
     write_text(path, "\n".join(lines))

@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from edits import Edit
 from numpy.typing import NDArray
 
+from edits import Edit
 from whatchanged.artifacts import Features, Occurrences, Responses
 from whatchanged.diff.contrast import Contrast, row_tests
 from whatchanged.diff.family import STATISTICS, Family, turn

@@ -13,9 +13,14 @@ from whatchanged.errors import StoreError
 def test_an_interrupted_write_leaves_what_was_there(tmp_path: Path) -> None:
     target = tmp_path / "a.json"
     store.write_json(target, {"x": 1})
-    with pytest.raises(RuntimeError), store.atomic(target) as temporary:
-        temporary.write_text("half")
-        raise RuntimeError
+
+    def fail(path: Path) -> None:
+        with store.atomic(path) as temporary:
+            temporary.write_text("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail(target)
     assert store.read_json(target) == {"x": 1}
     assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
 

@@ -34,7 +34,12 @@ def test_import_is_light_silent_and_makes_no_folder(tmp_path: Path) -> None:
     )
     environment = {"HOME": str(tmp_path), "PATH": "", "WHATCHANGED_CACHE": str(tmp_path / "cache")}
     done = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False, cwd=tmp_path
+        [sys.executable, "-c", code],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert list(tmp_path.iterdir()) == []

@@ -84,7 +84,7 @@ _HOME = {
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names}
 
-__all__ = [  # noqa: RUF022 - in the order of the rooms
+__all__ = [
     "DIFF_COLUMNS",
     "Answer",
     "CorruptCache",

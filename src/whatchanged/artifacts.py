@@ -81,6 +81,7 @@ class PromptSet:
 
     @cached_property
     def by_id(self) -> Mapping[str, Prompt]:
+        """Each prompt by its id."""
         return {p.id: p for p in self.prompts}
 
     @cached_property
@@ -166,10 +167,12 @@ class Responses:
 
     @property
     def before(self) -> str:
+        """Name of the baseline checkpoint."""
         return self.models[0]
 
     @property
     def after(self) -> str:
+        """Name of the checkpoint compared with it."""
         return self.models[1]
 
     @cached_property
@@ -373,6 +376,7 @@ class Diff:
 
     @property
     def responses(self) -> Responses:
+        """The answers behind the diff."""
         return self.features.responses
 
     def family(self, kind: str) -> Occurrences:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -36,12 +36,17 @@ After = Annotated[
 Out = Annotated[Path, typer.Option("--out", help="Run folder; give the same one again to resume.")]
 Run = Annotated[Path, typer.Argument(help="Run folder.", exists=True, file_okay=False)]
 Sae = Annotated[
-    str, typer.Option("--sae", help="SAE: gemma-3-270m (embedded), a SAELens release/sae_id, a folder, a .pth file.")
+    str,
+    typer.Option(
+        "--sae", help="SAE: gemma-3-270m (embedded), a SAELens release/sae_id, a folder, a .pth file."
+    ),
 ]
 ReaderName = Annotated[
     str | None, typer.Option("--reader", help="Reader LLM (id or folder); the SAE's own model by default.")
 ]
-Dtype = Annotated[str, typer.Option("--dtype", help="float32 or bfloat16 (faster, flips about 2 % of presences).")]
+Dtype = Annotated[
+    str, typer.Option("--dtype", help="float32 or bfloat16 (faster, flips about 2 % of presences).")
+]
 Device = Annotated[str, typer.Option("--device", help="Torch device; auto takes a GPU when there is one.")]
 Tokens = Annotated[int, typer.Option("--limit-tokens", help="Longest text the reader sees, in tokens.")]
 Alone = Annotated[bool, typer.Option("--no-prompt", help="Show the reader the answer without its prompt.")]
@@ -220,7 +225,7 @@ def demo(
     with watching(silent=as_json) as progress:
         if live:
             paths = _generate(out, progress)
-        made = run_all(*(str(p) for p in paths), out, progress=progress)
+        made = run_all(str(paths[0]), str(paths[1]), out, progress=progress)
     _tell(made, out, as_json)
     if not as_json:
         typer.echo("\nPlanted in the after checkpoint, so that you can see what was found:")
@@ -233,11 +238,12 @@ def _generate(out: Path, progress: Any) -> tuple[Path, Path]:
     from whatchanged.store import write_text
 
     paths = []
-    for side in ("before", "after"):
+    sides: tuple[Literal["before", "after"], ...] = ("before", "after")
+    for side in sides:
         path = out / "live" / f"{side}.jsonl"
         if not path.exists():
             progress.stage(f"generate answers: {side}")
-            rows = generate_answers(side, progress=progress.tokens)  # type: ignore[arg-type]
+            rows = generate_answers(side, progress=progress.tokens)
             write_text(path, "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in rows))
         paths.append(path)
     return paths[0], paths[1]
@@ -264,7 +270,9 @@ def sae_list(
 def sae_inspect(
     name: Annotated[str, typer.Argument(help="Name of the SAE.")],
     reader: ReaderName = None,
-    check: Annotated[bool, typer.Option("--check", help="Load the reader too and run the load check.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Load the reader too and run the load check.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Say what an SAE is, and with --check whether it belongs to its model, layer and hook point."""
@@ -292,7 +300,9 @@ def sae_train(
     corpus: Annotated[Path, typer.Argument(help="Parquet, JSONL or CSV with a column text (and prompt).")],
     out: Out,
     reader: Annotated[str, typer.Option("--reader", help="Reader LLM (id or folder).")] = "gemma-3-270m",
-    layer: Annotated[int, typer.Option("--layer", help="Decompose the residual stream after this layer.")] = 9,
+    layer: Annotated[
+        int, typer.Option("--layer", help="Decompose the residual stream after this layer.")
+    ] = 9,
     width: Annotated[int, typer.Option("--width", help="Number of features.")] = 8192,
     k: Annotated[int, typer.Option("--k", help="Features active per token.")] = 32,
     tokens: Annotated[int, typer.Option("--tokens", help="Training tokens.")] = 5_000_000,
@@ -328,7 +338,9 @@ def sae_train(
             if progress.stage:
                 progress.stage(", ".join(f"{k} {v:.4g}" for k, v in figures.items()))
 
-        train_sae(Corpus.read(corpus, seed=seed), config, out, device=device, log=log, progress=progress.tokens)
+        train_sae(
+            Corpus.read(corpus, seed=seed), config, out, device=device, log=log, progress=progress.tokens
+        )
     typer.echo((out / "README.md").read_text(encoding="utf-8"))
 
 

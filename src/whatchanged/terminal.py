@@ -54,8 +54,16 @@ def show_findings(findings: Findings, *, first: int = 10) -> None:
     if not len(findings):
         console.print(Text("No behaviour change was found."))
     else:
-        table = Table(title=f"{len(findings)} behaviour changes", title_justify="left", box=None, pad_edge=False)
-        for name, justify in (("#", "right"), ("fires on", "left"), ("Δ", "right"), ("95 %", "left"), ("q", "right")):
+        table = Table(
+            title=f"{len(findings)} behaviour changes", title_justify="left", box=None, pad_edge=False
+        )
+        for name, justify in (
+            ("#", "right"),
+            ("fires on", "left"),
+            ("Δ", "right"),
+            ("95 %", "left"),
+            ("q", "right"),
+        ):
             table.add_column(name, justify=justify, overflow="fold")  # type: ignore[arg-type]
         for rank, f in enumerate(findings.items[:first], 1):
             table.add_row(

@@ -16,7 +16,7 @@ from whatchanged.encode import Encoder, ShardTokens, encode, open_features, save
 from whatchanged.encode import shards as shard_files
 from whatchanged.errors import StoreError
 
-WORDS = "river stone lamp winter garden paper quiet morning bridge window".split()
+WORDS = ["river", "stone", "lamp", "winter", "garden", "paper", "quiet", "morning", "bridge", "window"]
 
 
 def answer(i: int, side: str) -> str:
@@ -95,9 +95,7 @@ def test_what_the_cache_holds_changes_no_bit(encoder: Encoder, tmp_path: Path) -
     assert same(whole, again)
 
 
-def test_interrupted_after_a_shard_it_resumes_with_the_same_bits(
-    encoder: Encoder, tmp_path: Path
-) -> None:
+def test_interrupted_after_a_shard_it_resumes_with_the_same_bits(encoder: Encoder, tmp_path: Path) -> None:
     whole = encode(responses(), encoder=encoder, cache=tmp_path / "whole")
 
     class Killed(BaseException):
@@ -130,7 +128,10 @@ def shard_files_in(folder: Path, *, first: int) -> int:
 def test_other_batch_sizes_agree_to_float32_precision(encoder: Encoder, tmp_path: Path) -> None:
     a = encode(responses(60), encoder=encoder, cache=tmp_path / "a", batch_tokens=4096)
     b = encode(responses(60), encoder=encoder, cache=tmp_path / "b", batch_tokens=64)
-    flips = len(set(zip(a.occurrences.row, a.occurrences.column, strict=True)) ^ set(zip(b.occurrences.row, b.occurrences.column, strict=True)))
+    flips = len(
+        set(zip(a.occurrences.row, a.occurrences.column, strict=True))
+        ^ set(zip(b.occurrences.row, b.occurrences.column, strict=True))
+    )
     assert flips == 0
     np.testing.assert_allclose(a.occurrences.maximum, b.occurrences.maximum, rtol=1e-5)
 
@@ -205,8 +206,12 @@ def test_reader_and_prompt_are_part_of_the_identity(
     encoder: Encoder, make_sae: Callable[..., tuple[Path, Any]], tiny_model: Path
 ) -> None:
     folder, _ = make_sae("topk", k=6)
-    alone = Encoder(str(folder), reader=str(tiny_model), limit=128, include_prompt=False, verify=False, device="cpu")
-    half = Encoder(str(folder), reader=str(tiny_model), limit=128, dtype="bfloat16", verify=False, device="cpu")
+    alone = Encoder(
+        str(folder), reader=str(tiny_model), limit=128, include_prompt=False, verify=False, device="cpu"
+    )
+    half = Encoder(
+        str(folder), reader=str(tiny_model), limit=128, dtype="bfloat16", verify=False, device="cpu"
+    )
     assert len({encoder.fingerprint, alone.fingerprint, half.fingerprint}) == 3
 
 

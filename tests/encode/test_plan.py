@@ -51,5 +51,5 @@ def test_hook_names(name: str, layer: int) -> None:
 
 @pytest.mark.parametrize("name", ["blocks.0.hook_resid_pre", "blocks.3.hook_mlp_out", "", "embed"])
 def test_other_hook_points_are_refused(name: str) -> None:
-    with pytest.raises(SAEError, match="layer|residual"):
+    with pytest.raises(SAEError, match=r"layer|residual"):
         HookPoint.parse(name)

@@ -86,7 +86,9 @@ def test_batchtopk_training_checkpoint_equals_its_inference_form(tmp_path: Path)
         assert sae.architecture == "jumprelu"
         with torch.no_grad():
             torch.testing.assert_close(to_dense(sae, residuals()), reference.encode(residuals()))
-            torch.testing.assert_close(sae.reconstruct(residuals()), reference(residuals()), rtol=1e-4, atol=1e-5)
+            torch.testing.assert_close(
+                sae.reconstruct(residuals()), reference(residuals()), rtol=1e-4, atol=1e-5
+            )
 
 
 def test_goodfire_file_is_a_relu_dictionary(tmp_path: Path) -> None:

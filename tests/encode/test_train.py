@@ -19,7 +19,7 @@ from whatchanged.encode.train.corpus import Corpus
 from whatchanged.encode.train.trainer import TrainConfig, train_sae
 from whatchanged.errors import InputError, StoreError
 
-WORDS = "stone lamp garden paper quiet morning bridge window letter harbour".split()
+WORDS = ["stone", "lamp", "garden", "paper", "quiet", "morning", "bridge", "window", "letter", "harbour"]
 
 
 @pytest.fixture(scope="module")

@@ -50,7 +50,9 @@ def test_a_damaged_copy_is_noticed(tmp_path: Path, damage: str) -> None:
     assert not embedded._intact(folder)
 
 
-def test_a_package_that_fails_its_checksum_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_package_that_fails_its_checksum_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(embedded, "GGUF_SHA256", "0" * 64)
     with pytest.raises(CorruptCache, match=r"reinstall it: .*pip install --force-reinstall"):
         embedded._assemble(tmp_path / "reader.gguf")

@@ -49,18 +49,21 @@ def join(rows: Iterable[Pooled], n_columns: int) -> Occurrences:
     """One table of many answers, in the order given."""
     parts = list(rows)
 
-    def stack(name: str, kind: type[np.generic]) -> NDArray[np.generic]:
-        return np.concatenate([getattr(p, name) for p in parts] or [np.zeros(0)]).astype(kind, copy=False)
+    def integers(name: str) -> NDArray[np.int32]:
+        return np.concatenate([getattr(p, name) for p in parts] or [[]]).astype(np.int32, copy=False)
+
+    def floats(name: str) -> NDArray[np.float32]:
+        return np.concatenate([getattr(p, name) for p in parts] or [[]]).astype(np.float32, copy=False)
 
     return Occurrences(
         kind="feature",
         n_columns=n_columns,
         n_units=np.array([p.n_tokens for p in parts], dtype=np.int32),
         indptr=np.concatenate([[0], np.cumsum([len(p.column) for p in parts])]).astype(np.int64),
-        column=stack("column", np.int32),
-        maximum=stack("maximum", np.float32),
-        count=stack("count", np.int32),
-        total=stack("total", np.float32),
-        first=stack("first", np.int32),
-        last=stack("last", np.int32),
+        column=integers("column"),
+        maximum=floats("maximum"),
+        count=integers("count"),
+        total=floats("total"),
+        first=integers("first"),
+        last=integers("last"),
     )

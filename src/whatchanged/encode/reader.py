@@ -15,7 +15,7 @@ from whatchanged.models.embedded import EMBEDDED, GGUF_SHA256, reader_path
 __all__ = ["Reader"]
 
 
-class _Stop(Exception):  # noqa: N818 - a signal, not an error
+class _Stop(Exception):
     """Ends the forward pass once the hook layer has run."""
 
 

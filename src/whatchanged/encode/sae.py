@@ -16,6 +16,9 @@ __all__ = ["ARCHITECTURES", "SparseActivations", "SparseAutoencoder"]
 
 ARCHITECTURES = ("standard", "jumprelu", "topk", "gated")
 _BLOCK = 1 << 24  # dense activations held at once: 16.8 M, 64 MB in float32
+_ROWS = 16
+"""A matmul's rows are padded to a multiple of this: kernels for a few rows round differently, and a token's
+features must not depend on how many others are read with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,17 +110,24 @@ class SparseAutoencoder:
             return centred / (scale + 1e-5), scale, shift
         return x, 1.0, 0.0
 
+    def _input(self, x: Any) -> Any:
+        x = self._normalised(x.to(self.encoder.dtype))[0]
+        return x - self.decoder_bias if self.subtract_bias else x
+
+    def _gated(self, x: Any) -> Any:
+        import torch
+
+        product = x @ self.encoder
+        magnitude = torch.relu(product * self.gate_scale + self.encoder_bias)
+        return magnitude * (product + self.gate_bias > 0)
+
     def dense(self, x: Any) -> Any:
         """Activations ``[tokens, features]`` of residuals ``[tokens, d_in]``."""
         import torch
 
-        x = self._normalised(x.to(self.encoder.dtype))[0]
-        if self.subtract_bias:
-            x = x - self.decoder_bias
+        x = self._input(x)
         if self.architecture == "gated":
-            product = x @ self.encoder
-            magnitude = torch.relu(product * self.gate_scale + self.encoder_bias)
-            return magnitude * (product + self.gate_bias > 0)
+            return self._gated(x)
         pre = torch.addmm(self.encoder_bias, x, self.encoder)
         if self.architecture == "jumprelu":
             return torch.relu(pre) * (pre > self.threshold)
@@ -135,37 +145,38 @@ class SparseAutoencoder:
         """
         import torch
 
-        rows = max(1, _BLOCK // self.width)
-        nnz, columns, values = [], [], []
+        rows = max(_ROWS, _BLOCK // self.width // _ROWS * _ROWS)
+        found = [(torch.zeros(0, dtype=torch.int64), torch.zeros(0, dtype=torch.int32), torch.zeros(0))]
         with torch.inference_mode():
-            for block in x.split(rows):
-                if self.k:
-                    count, column, value = self._top(block)
-                else:
-                    dense = self.dense(block)
-                    active = dense > 0
-                    count = active.sum(dim=1)
-                    flat = active.view(-1).nonzero().view(-1)
-                    column, value = flat.remainder(self.width), dense.view(-1)[flat]
-                nnz.append(count.cpu())
-                columns.append(column.to(torch.int32).cpu())
-                values.append(value.float().cpu())
-        if not nnz:
-            return SparseActivations(
-                torch.zeros(0, dtype=torch.int64), torch.zeros(0, dtype=torch.int32), torch.zeros(0)
-            )
-        return SparseActivations(torch.cat(nnz), torch.cat(columns), torch.cat(values))
+            held = min(rows, len(x) + -len(x) % _ROWS)
+            # One buffer for all blocks: fresh memory would cost a tenth of the matmul's time.
+            buffer = self.encoder.new_empty(held if self.architecture != "gated" else 0, self.width)
+            scale = self.decoder.norm(dim=-1) if self.rescale else None
+            for block in x.split(rows) if len(x) else ():
+                count, column, value = self._sparse(block, buffer, scale)
+                found.append((count.cpu(), column.to(torch.int32).cpu(), value.float().cpu()))
+            return SparseActivations(*(torch.cat(parts) for parts in zip(*found, strict=True)))
 
-    def _top(self, x: Any) -> tuple[Any, Any, Any]:
-        """TopK without a dense result: counts, columns and values of the active features."""
+    def _sparse(self, x: Any, buffer: Any, scale: Any) -> tuple[Any, Any, Any]:
+        """Counts, columns and values of one block, with as few passes over the dense block as it takes."""
         import torch
 
-        x = self._normalised(x.to(self.encoder.dtype))[0]
-        if self.subtract_bias:
-            x = x - self.decoder_bias
-        pre = torch.addmm(self.encoder_bias, x, self.encoder)
-        if self.rescale:
-            pre = pre * self.decoder.norm(dim=-1)
+        tokens = len(x)
+        x = torch.nn.functional.pad(self._input(x), (0, 0, 0, -tokens % _ROWS))
+        if self.architecture == "gated":
+            dense, bound = self._gated(x)[:tokens], 0.0
+        else:
+            dense = torch.addmm(self.encoder_bias, x, self.encoder, out=buffer[: len(x)])[:tokens]
+            if self.k:
+                return self._top(dense if scale is None else dense.mul_(scale))
+            bound = 0.0 if self.threshold is None else self.threshold.clamp_min(0)
+        flat = _true(dense > bound)
+        count = torch.bincount(flat.cpu().div(self.width, rounding_mode="floor"), minlength=tokens)
+        return count, flat.remainder(self.width), dense.view(-1)[flat]
+
+    def _top(self, pre: Any) -> tuple[Any, Any, Any]:
+        import torch
+
         values, columns = torch.topk(pre, self.k, dim=-1, sorted=False)
         columns, order = columns.sort(dim=-1)
         values = values.gather(-1, order)
@@ -179,3 +190,13 @@ class SparseAutoencoder:
         if self.rescale:
             features = features / self.decoder.norm(dim=-1)
         return (features @ self.decoder + self.decoder_bias) * scale + shift
+
+
+def _true(mask: Any) -> Any:
+    """Flat positions of what is true; NumPy skips empty stretches of a mask, torch on the CPU does not."""
+    if mask.device.type != "cpu":
+        return mask.view(-1).nonzero().view(-1)
+    import numpy as np
+    import torch
+
+    return torch.from_numpy(np.flatnonzero(mask.numpy()))

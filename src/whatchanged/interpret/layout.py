@@ -34,6 +34,8 @@ class Layout:
         end: Character after its last, ``[words]``.
         sentence: Sentence of each word, ascending, ``[words]``.
         line: Line of each word, ascending, ``[words]``.
+        reach_from: First word that an occurrence on each word speaks for, ``[words]``.
+        reach_to: The word after the last it speaks for, ``[words]``.
     """
 
     text: str
@@ -41,6 +43,8 @@ class Layout:
     end: Ints
     sentence: Ints
     line: Ints
+    reach_from: Ints
+    reach_to: Ints
 
     def __len__(self) -> int:
         return len(self.start)
@@ -56,15 +60,10 @@ class Layout:
         These are the words of the same sentence within `REACH`, and of the same line within
         `TOLERANCE`: the features of one inserted sentence fire on different words of it.
         """
-        covered = np.zeros(len(self), dtype=np.bool_)
         active = np.unique(active)
-        for step in range(-REACH, REACH + 1):
-            here = active[(active + step >= 0) & (active + step < len(self))]
-            there = here + step
-            same = self.sentence[there] == self.sentence[here]
-            if abs(step) <= TOLERANCE:
-                same |= self.line[there] == self.line[here]
-            covered[there[same]] = True
+        steps = np.bincount(self.reach_from[active], minlength=len(self) + 1)
+        steps -= np.bincount(self.reach_to[active], minlength=len(self) + 1)
+        covered: NDArray[np.bool_] = np.cumsum(steps)[:-1] > 0
         return covered
 
 
@@ -81,7 +80,20 @@ def lay_out(text: str) -> Layout:
         stop = bool(SENTENCE_END.search(previous)) and not ITEM_NUMBER.fullmatch(previous)
         line[i] = line[i - 1] + new_line
         sentence[i] = sentence[i - 1] + (new_line or stop)
-    return Layout(text=text, start=start, end=end, sentence=sentence, line=line)
+    word = np.arange(len(begin), dtype=np.int32)
+    ends = [
+        (np.searchsorted(part, part, side="left"), np.searchsorted(part, part, side="right"), near)
+        for part, near in ((sentence, REACH), (line, TOLERANCE))
+    ]
+    return Layout(
+        text=text,
+        start=start,
+        end=end,
+        sentence=sentence,
+        line=line,
+        reach_from=np.minimum(*(np.maximum(first, word - near) for first, _, near in ends)).astype(np.int32),
+        reach_to=np.maximum(*(np.minimum(last, word + near + 1) for _, last, near in ends)).astype(np.int32),
+    )
 
 
 def token_offsets(text: str, tokens: Sequence[str]) -> tuple[Ints, Ints]:

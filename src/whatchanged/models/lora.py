@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from whatchanged.errors import MissingExtra, ModelError
+from whatchanged.errors import ModelError
 
 __all__ = ["Checkpoint", "load_checkpoint"]
 
@@ -50,7 +50,6 @@ def load_checkpoint(
     Raises:
         ModelError: If the base cannot be read, or if the adapter is missing a file, is damaged, is no
             LoRA, or does not fit the base (a module that is not there, a shape that differs).
-        MissingExtra: If an adapter is given and PEFT is not installed.
     """
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -73,10 +72,8 @@ def load_checkpoint(
 def _merged(model: Any, folder: Path) -> Any:
     config = _read_config(folder)
     _check_tensors(model, folder, rank=config.get("r"))
-    try:
-        from peft import PeftModel
-    except ImportError as missing:
-        raise MissingExtra("peft", extra="train", purpose="apply a LoRA adapter") from missing
+    from peft import PeftModel
+
     with warnings.catch_warnings():
         # PEFT 0.21 reads an attribute that transformers 5.2 has renamed.
         warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated")

@@ -46,14 +46,17 @@ class Corpus:
         import pandas as pd
 
         file = Path(path).expanduser()
-        readers = {".parquet": pd.read_parquet, ".csv": pd.read_csv}
         try:
             if file.suffix == ".jsonl":
                 table = pd.read_json(file, lines=True)
-            elif file.suffix in readers:
-                table = readers[file.suffix](file)
+            elif file.suffix == ".parquet":
+                table = pd.read_parquet(file)
+            elif file.suffix == ".csv":
+                table = pd.read_csv(file)
             else:
                 raise InputError("a corpus is a .parquet, .jsonl or .csv file; convert it", where=str(file))
+        except InputError:
+            raise
         except (OSError, ValueError) as error:
             raise InputError(f"the corpus cannot be read: {error}", where=str(file)) from error
         if "text" not in table.columns:

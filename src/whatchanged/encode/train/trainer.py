@@ -200,7 +200,7 @@ def _whiten(trainer: Any, activations: Any, config: TrainConfig) -> None:
     """
     import torch
 
-    sample = activations[: 65_536].double()
+    sample = activations[:65_536].double()
     spread = torch.linalg.eigvalsh(torch.cov(sample.T)).median()
     with contextlib.redirect_stderr(io.StringIO()):  # the library's progress bar
         trainer.activation_scaler.estimate_whitening(
@@ -332,7 +332,10 @@ def _finish(
         "median_norm": state.median_norm,
         "l0": figures["l0"],
         "explained_variance": 1 - figures["fvu"],
-        **{k: figures[k] for k in ("fvu_standardised", "dead_share", "held_out_tokens", "held_out_silent_share")},
+        **{
+            k: figures[k]
+            for k in ("fvu_standardised", "dead_share", "held_out_tokens", "held_out_silent_share")
+        },
         "template": reader.template.identity,
     }
     for key, value in metadata.items():
