@@ -147,7 +147,7 @@ def judge(
     place = {(int(r), int(s)): i for i, (r, s) in enumerate(pairs)}
     pairing = found.pairing
     per_prompt = np.bincount(pairing.prompt_unit, minlength=pairing.n_units) / pairing.scale
-    results = {}
+    results: dict[str, dict[str, Any]] = {}
     for name, x in listed.items():
         i = np.array(
             [place[int(r), int(s)] for r, s in zip(x.rows, x.statistic, strict=True)], dtype=np.int64

@@ -56,7 +56,7 @@ def _draws(result: dict[str, Any], dose: str, method: str) -> list[tuple[str, di
 
 
 def _hit(outcome: dict[str, Any]) -> bool:
-    return outcome["top_attributable"] > 0
+    return int(outcome["top_attributable"]) > 0
 
 
 def _head(result: dict[str, Any], doses: list[str]) -> list[str]:
@@ -150,11 +150,17 @@ def _first_dose(result: dict[str, Any], doses: list[str], edit: str, method: str
     return None
 
 
+def _never(result: dict[str, Any], doses: list[str], edit: str) -> str:
+    """How far an edit was tried in vain."""
+    tried = [d for d in _ordered(result, doses) if result["cells"].get(f"{edit}|{d}", {}).get("draws")]
+    return f"above {_percent(tried[-1])}" if tried else "applies to too few"
+
+
 def _smallest(result: dict[str, Any], doses: list[str]) -> tuple[list[str], Rows]:
     rows = []
     for edit in result["edits"]:
         first = [_first_dose(result, doses, edit, m) for m in METHODS]
-        rows.append([edit, *(_percent(d) if d else "never" for d in first)])
+        rows.append([edit, *(_percent(d) if d else _never(result, doses, edit) for d in first)])
     overall = ["all edits together"]
     for method in METHODS:
         reached = [
@@ -186,7 +192,7 @@ def _best(result: dict[str, Any], doses: list[str]) -> tuple[list[str], Rows]:
     for edit in result["edits"]:
         dose = _first_dose(result, doses, edit, method)
         if dose is None:
-            rows.append([edit, "never", "", "", "", "", ""])
+            rows.append([edit, _never(result, doses, edit), "", "", "", "", ""])
             continue
         cell = result["cells"][f"{edit}|{dose}"]
         best = [d[method].get("best") for d in cell["draws"]]

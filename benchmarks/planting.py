@@ -108,6 +108,7 @@ class Bench:
 
     @classmethod
     def of(cls, features: Features, *, alpha: float) -> Bench:
+        """Count words and pair the answers of encoded responses whose first two models are the pair."""
         responses = features.responses
         pairing = pair(responses, responses.before, responses.after)
         # No cap here: terms of one edit must not crowd out those of another.

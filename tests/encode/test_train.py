@@ -80,6 +80,8 @@ def test_interrupted_and_resumed_it_has_the_same_weights(
         train_sae(corpus, config, tmp_path / "cut", device="cpu", log=stop)
     with pytest.raises(StoreError, match="unfinished training with other settings"):
         train_sae(corpus, replace(config, k=5), tmp_path / "cut", device="cpu")
+    checkpoint = tmp_path / "cut" / "checkpoint"
+    checkpoint.rename(checkpoint.with_name("checkpoint.new"))  # stopped between the two renames
     train_sae(corpus, config, tmp_path / "cut", device="cpu", log=logged.append)
     assert [f["chunk"] for f in logged] == [0, 1, 2, 3]
     for name in ("sae_weights.safetensors", "cfg.json"):

@@ -59,7 +59,7 @@ def test_the_list_feature_that_fires_on_double_spaces() -> None:
     assert any(note.startswith("Fires on 2 blanks") for note in aside.notes)
 
 
-def test_agreement_in_sign_is_no_contradiction_and_is_listed() -> None:
+def test_agreement_in_sign_is_no_contradiction_and_becomes_one_finding() -> None:
     responses = answers(
         ["Plain words stand here."] * 20, ["Plain words stand **here**. And more of them."] * 20
     )
@@ -69,10 +69,9 @@ def test_agreement_in_sign_is_no_contradiction_and_is_listed() -> None:
         {"kind": "observable", "feature": "bold", "delta": 1.0},
     ]
     (finding,) = interpret(diff_of(responses, occurrences, rows), tokens=tokens)
-    assert finding.agrees == ("bold",)
+    assert finding.id == "observable:bold"  # what can be counted leads, the feature is its member
     assert finding.contradicts == ()
-    assert finding.rows == (0, 1)
-    assert finding.label == '"**" (+ bold)'
+    assert finding.rows == (1, 0)
 
 
 def test_an_observable_that_may_be_zero_contradicts_nothing() -> None:

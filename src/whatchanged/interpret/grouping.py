@@ -1,15 +1,26 @@
-"""Significant rows merged into findings, greedily: the strongest row takes all that say the same."""
+"""Significant rows merged into findings, greedily: a leading row takes all that say the same.
+
+What a leader took the place of (fewer answers that open with "the" where more open with "certainly") is
+the other side of the same change. Observables lead first, strongest first: what can be counted names a change better than any feature. Rows
+that several of them explain only together go to the one that explains most. Then the strongest row that
+is left leads, until none is left or the report is full. Groups are ranked by their strongest row.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from whatchanged.interpret.redundancy import EXPLAINED, Redundancy
 
 __all__ = ["Group", "group"]
+
+TOGETHER = 0.4  # of the effect, beyond chance, that several leaders must explain together
+WHOLE = frozenset({"words", "sentence_length"})
+"""Observables of the answer as a whole, which stand nowhere in it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,14 +50,49 @@ def group(
         most: Largest number of groups; candidates redundant with none of them are left over.
         thorough: Whether to read further pairs for candidates that moved on few prompts.
     """
+    chosen = redundancy.chosen
+    counted = [i for i in among if chosen[i].kind == "observable" and chosen[i].name not in WHOLE]
     free = list(among)
     groups: list[Group] = []
-    while free and len(groups) < most:
-        leader, rest = free[0], free[1:]
+
+    def lead(leader: int) -> None:
+        rest = [i for i in free if i != leader]
         explained, akin = redundancy.of(leader, rest if thorough else ())
-        members = tuple(i for i in rest if explained[i] >= EXPLAINED or akin[i])
+        members = [i for i in rest if explained[i] >= EXPLAINED or akin[i]]
+        mirror = np.max([redundancy.mirrored(i) for i in (leader, *members)], axis=0)
+        members = [i for i in rest if i in set(members) or mirror[i] >= EXPLAINED]
         positive = {int(i): float(explained[i]) for i in np.flatnonzero(explained > 0) if i != leader}
-        groups.append(Group(leader=leader, members=members, explained=positive))
-        taken = set(members)
-        free = [i for i in rest if i not in taken]
-    return tuple(groups), tuple(free)
+        groups.append(Group(leader=leader, members=tuple(members), explained=positive))
+        taken = {leader, *members}
+        free[:] = [i for i in free if i not in taken]
+
+    for i in counted[:most]:
+        if i in free:
+            lead(i)
+    if len(groups) > 1:
+        shared = redundancy.together([g.leader for g in groups], free)
+        _share_out(groups, free, shared, redundancy)
+    while free and len(groups) < most:
+        lead(free[0])
+    rank = {i: r for r, i in enumerate(among)}
+    order = sorted(
+        range(len(groups)), key=lambda g: min(rank[i] for i in (groups[g].leader, *groups[g].members))
+    )
+    return tuple(groups[g] for g in order), tuple(free)
+
+
+def _share_out(
+    groups: list[Group], free: list[int], shared: NDArray[np.float64], redundancy: Redundancy
+) -> None:
+    """Give every row that the groups explain together to the one that explains most of it."""
+    for i in [i for i in free if shared[i] >= TOGETHER]:
+        mine = [
+            k
+            for k, g in enumerate(groups)
+            if redundancy.direction[g.leader] == redundancy.direction[i] and g.explained.get(i, 0.0) > 0
+        ]
+        if not mine:
+            continue
+        best = max(mine, key=lambda k: (groups[k].explained[i], -k))
+        groups[best] = replace(groups[best], members=tuple(sorted((*groups[best].members, i))))
+        free.remove(i)

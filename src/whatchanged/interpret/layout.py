@@ -58,12 +58,15 @@ class Layout:
         """Words that an occurrence on the active words speaks for, ``[words]``.
 
         These are the words of the same sentence within `REACH`, and of the same line within
-        `TOLERANCE`: the features of one inserted sentence fire on different words of it.
+        `TOLERANCE`: the features of one inserted sentence fire on different words of it. The word before
+        such a stretch belongs to it as well, for the white space that opens it.
         """
         active = np.unique(active)
-        steps = np.bincount(self.reach_from[active], minlength=len(self) + 1)
-        steps -= np.bincount(self.reach_to[active], minlength=len(self) + 1)
+        first, end = self.reach_from[active], self.reach_to[active]
+        steps = np.bincount(first, minlength=len(self) + 1)
+        steps -= np.bincount(end, minlength=len(self) + 1)
         covered: NDArray[np.bool_] = np.cumsum(steps)[:-1] > 0
+        covered[:-1] |= covered[1:]  # white space belongs to the word before: a break opens what follows it
         return covered
 
 

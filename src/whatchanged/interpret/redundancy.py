@@ -31,6 +31,7 @@ from whatchanged.artifacts import Responses, TokenSource
 from whatchanged.interpret.activity import Activity, ActivityReader
 from whatchanged.interpret.candidates import Candidate
 from whatchanged.interpret.cofiring import CoFiring
+from whatchanged.text import OBSERVABLES
 
 __all__ = ["EXPLAINED", "WORTH", "Redundancy"]
 
@@ -115,6 +116,64 @@ class Redundancy:
             for i in np.flatnonzero(asked):
                 explained[i] = min(explained[i], self._in_turn(leader, int(i), pairs[:IN_TURN]))
         return explained, akin
+
+    def mirrored(self, leader: int) -> NDArray[np.float64]:
+        """Share of every row's prompts, beyond chance, on which the leader took its place.
+
+        An answer has one opening and one closing. A row of the opposite direction that is tested there
+        lost its place to an opening or closing that the leader counts, if it moved where the leader moved.
+        """
+        me = self.chosen[leader]
+        observable = OBSERVABLES.get(me.name) if me.kind == "observable" else None
+        place = observable.anchor if observable is not None else None
+        if place not in {"opening", "closing"}:
+            return np.zeros(len(self.chosen))
+        there = np.array(
+            [
+                c.statistic == place
+                or (place == "opening" and c.kind == "lexical" and c.name.startswith("^"))
+                for c in self.chosen
+            ]
+        )
+        there &= (self.direction == -me.direction) & np.array([p == self._pair[leader] for p in self._pair])
+        leading = self.signs[leader] == me.direction
+        chance = float(leading.mean())
+        moved = self.signs == self.direction[:, None]
+        share = (moved & leading).sum(axis=1) / np.maximum(moved.sum(axis=1), 1)
+        beyond = (share - chance) / (1.0 - chance) if chance < 1.0 else np.zeros(len(self.chosen))
+        return np.where(there, np.maximum(beyond, 0.0), 0.0)
+
+    def together(self, leaders: Sequence[int], free: Sequence[int]) -> NDArray[np.float64]:
+        """Explained share of every free candidate beyond chance, all leaders' stretches blanked at once.
+
+        A feature that fires on the opening phrase and on the closing question is half explained by either
+        and wholly by both. All prompts count here, not only those of one leader.
+        """
+        explained = np.zeros(len(self.chosen))
+        for pair in dict.fromkeys(self._pair[i] for i in leaders):
+            mine = [i for i in leaders if self._pair[i] == pair]
+            me = self.chosen[mine[0]]
+            gaining, losing = self._first[me.after], self._first[me.before]
+            both = np.flatnonzero((gaining >= 0) & (losing >= 0))
+            both = both[np.argsort(self._rank[both])][:LARGEST]
+            net, blanked, covered = np.zeros(len(self.chosen)), np.zeros(len(self.chosen)), []
+            for prompt in both:
+                sides = [self.reader.read(int(gaining[prompt])), self.reader.read(int(losing[prompt]))]
+                gone = [
+                    np.any([side.layout.around(side.words_of(i)) for i in mine], axis=0) for side in sides
+                ]
+                full = [self._scores(side, None) for side in sides]
+                cut = [self._scores(side, g) for side, g in zip(sides, gone, strict=True)]
+                net += np.sign(full[0] - full[1])
+                blanked += np.sign(cut[0] - cut[1])
+                covered.append(float(max(g.mean() for g in gone)))
+            net, blanked = net * self.direction, blanked * self.direction
+            taken = np.where(net > 0, 1.0 - blanked / np.maximum(net, 1.0), 0.0)
+            chance = float(np.mean(covered)) if covered else 1.0
+            if chance < 1.0:
+                asked = [i for i in free if self._pair[i] == pair]
+                explained[asked] = (np.clip(taken[asked], 0.0, 1.0) - chance) / (1.0 - chance)
+        return np.maximum(explained, 0.0)
 
     def _in_turn(self, leader: int, member: int, pairs: Sequence[tuple[int, int]]) -> float:
         """Share of the leader's effect, beyond chance, that lies in the member's stretches."""

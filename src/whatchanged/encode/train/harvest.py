@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from whatchanged.encode.reader import Reader
+from whatchanged.encode.template import Tokenised
 from whatchanged.encode.train.corpus import Corpus
 
 __all__ = ["MASSIVE", "Chunk", "harvest"]
@@ -43,67 +43,56 @@ def harvest(
     reader: Reader,
     corpus: Corpus,
     *,
-    chunk_tokens: int,
+    tokens: int,
+    index: int = 0,
+    document: int = 0,
     seed: int = 0,
-    start_index: int = 0,
-    start_document: int = 0,
     median_norm: float | None = None,
-    progress: Callable[[int], None] | None = None,
-) -> Iterator[Chunk]:
-    """Endless chunks of answer-token activations; the corpus begins again when it ends.
+) -> Chunk:
+    """Read documents from `document` on until enough answer tokens are found; the corpus begins again at its end.
 
-    Chunk ``i`` depends on the corpus, the seed and where chunk ``i - 1`` ended, so a run that
-    starts again at a chunk sees what an undisturbed run sees.
+    A chunk depends on its arguments alone, so a run that starts again at a chunk sees what an
+    undisturbed run sees.
 
     Args:
         reader: Reads the texts; the prompt is context, only answer tokens are kept.
         corpus: The texts.
-        chunk_tokens: A chunk ends with the document that reaches this many answer tokens.
-        seed: Order of tokens within a chunk.
-        start_index: Number of the first chunk.
-        start_document: Document it begins with.
+        tokens: The chunk ends with the document that reaches this many answer tokens.
+        index: Number of the chunk.
+        document: Document it begins with.
+        seed: Order of tokens within chunks.
         median_norm: Median residual norm, from the first chunk of the run; measured if ``None``.
-        progress: Called with the answer tokens of each batch.
     """
     import torch
 
-    index, cursor = start_index, start_document
-    while True:
-        documents = []
-        tokens, passes = 0, cursor // len(corpus.texts)
-        while tokens < chunk_tokens:
-            i = cursor % len(corpus.texts)
-            [document] = reader.template.tokenise([corpus.prompts[i]], [corpus.texts[i]])
-            documents.append(document)
-            tokens += len(document.ids) - document.start
-            cursor += 1
-        documents.sort(key=lambda d: -len(d.ids))
-        parts = []
-        while documents:
-            longest = len(documents[0].ids)
-            size = max(1, _BATCH_TOKENS // longest)
-            batch, documents = documents[:size], documents[size:]
-            ids = torch.zeros(len(batch), longest, dtype=torch.long)
-            for row, document in enumerate(batch):
-                ids[row, : len(document.ids)] = torch.tensor(document.ids)
-            residual = reader.residuals(ids)[reader.hook.layer]
-            parts += [residual[r, d.start : len(d.ids)].cpu() for r, d in enumerate(batch)]
-            if progress is not None:
-                progress(sum(len(d.ids) - d.start for d in batch))
-        activations = torch.cat(parts)
-        norms = activations.float().norm(dim=1)
-        if median_norm is None:
-            median_norm = float(norms.median())
-        usual = norms <= MASSIVE * median_norm
-        order = torch.randperm(
-            int(usual.sum()), generator=torch.Generator().manual_seed(seed * 100_003 + index)
-        )
-        yield Chunk(
-            index=index,
-            documents=cursor,
-            activations=activations[usual][order],
-            median_norm=median_norm,
-            masked=int((~usual).sum()),
-            passes=passes,
-        )
-        index += 1
+    documents: list[Tokenised] = []
+    found, cursor = 0, document
+    while found < tokens:
+        i = cursor % len(corpus.texts)
+        documents += reader.template.tokenise([corpus.prompts[i]], [corpus.texts[i]])
+        found += len(documents[-1].ids) - documents[-1].start
+        cursor += 1
+    documents.sort(key=lambda d: -len(d.ids))
+    parts = []
+    while documents:
+        longest = len(documents[0].ids)
+        size = max(1, _BATCH_TOKENS // longest)
+        batch, documents = documents[:size], documents[size:]
+        ids = torch.zeros(len(batch), longest, dtype=torch.long)
+        for row, read in enumerate(batch):
+            ids[row, : len(read.ids)] = torch.tensor(read.ids)
+        residual = reader.residuals(ids)[reader.hook.layer]
+        parts += [residual[r, d.start : len(d.ids)].cpu() for r, d in enumerate(batch)]
+    activations = torch.cat(parts)
+    norms = activations.float().norm(dim=1)
+    median = float(norms.median()) if median_norm is None else median_norm
+    usual = norms <= MASSIVE * median
+    order = torch.randperm(int(usual.sum()), generator=torch.Generator().manual_seed(seed * 100_003 + index))
+    return Chunk(
+        index=index,
+        documents=cursor,
+        activations=activations[usual][order],
+        median_norm=median,
+        masked=int((~usual).sum()),
+        passes=document // len(corpus.texts),
+    )

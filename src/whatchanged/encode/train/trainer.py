@@ -103,6 +103,7 @@ def train_sae(
         if done != identity:
             raise StoreError(f"{out} holds an SAE trained with other settings or data; choose another folder")
         return out
+    _recover(out / "checkpoint")
     state = _Progress() if not state_path.exists() else _Progress(**read_json(state_path))
     if state.identity not in {"", identity}:
         raise StoreError(f"{out} holds an unfinished training with other settings; choose another folder")
@@ -122,18 +123,17 @@ def train_sae(
         dropped=corpus.dropped,
         identity=corpus.identity,
     )
-    chunks = harvest(
-        reader,
-        trained,
-        chunk_tokens=min(config.chunk, config.tokens + config.batch),
-        seed=config.seed,
-        start_index=state.chunk,
-        start_document=state.documents,
-        median_norm=state.median_norm or None,
-    )
     while trainer.n_training_samples + config.batch <= config.tokens:
         began = time.monotonic()
-        chunk = next(chunks)
+        chunk = harvest(
+            reader,
+            trained,
+            tokens=min(config.chunk, config.tokens - trainer.n_training_samples + config.batch),
+            index=state.chunk,
+            document=state.documents,
+            seed=config.seed,
+            median_norm=state.median_norm or None,
+        )
         harvested = time.monotonic()
         batches = _batches(chunk.activations, config.batch)
         if trainer.activation_scaler.whitening is None:
@@ -262,6 +262,13 @@ def _save(trainer: Any, state: _Progress, folder: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
+def _recover(folder: Path) -> None:
+    """Take the new checkpoint if the run was stopped between putting the old one away and this."""
+    fresh = folder.with_name("checkpoint.new")
+    if not folder.exists() and (fresh / "state.json").exists():
+        fresh.rename(folder)
+
+
 def _restore(trainer: Any, folder: Path) -> None:
     from safetensors.torch import load_file
 
@@ -282,24 +289,15 @@ def _finish(
         whitening_matrix=whitening.matrix,
         unwhitening_matrix=whitening.inverse_matrix,
     )
-    held_out = next(
-        harvest(
-            reader,
-            Corpus(
-                prompts=corpus.prompts[:_HELD_OUT],
-                texts=corpus.texts[:_HELD_OUT],
-                sources={},
-                dropped={},
-                identity=corpus.identity,
-            ),
-            chunk_tokens=sum(
-                len(d.ids) - d.start
-                for d in reader.template.tokenise(corpus.prompts[:_HELD_OUT], corpus.texts[:_HELD_OUT])
-            ),
-            seed=config.seed,
-            median_norm=state.median_norm,
-        )
+    measured = Corpus(
+        prompts=corpus.prompts[:_HELD_OUT],
+        texts=corpus.texts[:_HELD_OUT],
+        sources={},
+        dropped={},
+        identity=corpus.identity,
     )
+    lengths = [len(d.ids) - d.start for d in reader.template.tokenise(measured.prompts, measured.texts)]
+    held_out = harvest(reader, measured, tokens=sum(lengths), seed=config.seed, median_norm=state.median_norm)
     active = unexplained = variance = scaled_rest = 0.0
     seen = torch.zeros(config.width, dtype=torch.bool)
     mean, spread = held_out.activations.float().mean(dim=0), held_out.activations.float().std(dim=0)
