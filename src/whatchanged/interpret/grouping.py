@@ -1,9 +1,10 @@
 """Significant rows merged into findings, greedily: a leading row takes all that say the same.
 
-What a leader took the place of (fewer answers that open with "the" where more open with "certainly") is
-the other side of the same change. Observables lead first, strongest first: what can be counted names a change better than any feature. Rows
-that several of them explain only together go to the one that explains most. Then the strongest row that
-is left leads, until none is left or the report is full. Groups are ranked by their strongest row.
+Observables lead first, strongest first: what can be counted names a change better than any feature.
+What a leader took the place of (fewer answers that open with "the" where more open with "certainly")
+is the other side of the same change. Rows that several leaders explain only together go to the one
+that explains most. Then the strongest row that is left leads, until none is left or the report is
+full. Groups are ranked by their strongest row.
 """
 
 from __future__ import annotations

@@ -58,15 +58,16 @@ class Layout:
         """Words that an occurrence on the active words speaks for, ``[words]``.
 
         These are the words of the same sentence within `REACH`, and of the same line within
-        `TOLERANCE`: the features of one inserted sentence fire on different words of it. The word before
-        such a stretch belongs to it as well, for the white space that opens it.
+        `TOLERANCE`: the features of one inserted sentence fire on different words of it. Where a
+        stretch begins a line, the word before it belongs to it as well, for the break that opens it.
         """
         active = np.unique(active)
         first, end = self.reach_from[active], self.reach_to[active]
         steps = np.bincount(first, minlength=len(self) + 1)
         steps -= np.bincount(end, minlength=len(self) + 1)
         covered: NDArray[np.bool_] = np.cumsum(steps)[:-1] > 0
-        covered[:-1] |= covered[1:]  # white space belongs to the word before: a break opens what follows it
+        # white space belongs to the word before it, but a line break opens what follows
+        covered[:-1] |= covered[1:] & (np.diff(self.line) > 0)
         return covered
 
 
