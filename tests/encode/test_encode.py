@@ -21,7 +21,7 @@ WORDS = ["river", "stone", "lamp", "winter", "garden", "paper", "quiet", "mornin
 
 def answer(i: int, side: str) -> str:
     rng = np.random.default_rng([i, side == "b"])
-    return " ".join(rng.choice(WORDS, size=int(rng.integers(1, 24)))) + f" {i}."
+    return " ".join(rng.choice(WORDS, size=int(rng.integers(1, 24)))) + f" {i}{side}."
 
 
 def responses(n: int = 300, order: np.ndarray | None = None) -> Responses:
@@ -35,7 +35,7 @@ def responses(n: int = 300, order: np.ndarray | None = None) -> Responses:
 @pytest.fixture
 def encoder(make_sae: Callable[..., tuple[Path, Any]], tiny_model: Path) -> Encoder:
     folder, _ = make_sae("topk", k=6)
-    return Encoder(str(folder), reader=str(tiny_model), limit=128, device="cpu", verify=False)
+    return Encoder(str(folder), reader=str(tiny_model), limit=256, device="cpu", verify=False)
 
 
 def same(a: Features, b: Features) -> bool:
@@ -199,7 +199,7 @@ def test_long_answers_are_cut_and_flagged_never_dropped(encoder: Encoder, tmp_pa
     )
     features = encode(data, encoder=encoder, cache=tmp_path)
     assert features.cut.tolist() == [True, True, True, False]
-    assert features.occurrences.n_units.tolist() == [1, 64, 128 - 23, 1]
+    assert features.occurrences.n_units.tolist() == [1, 128, 256 - 25, 1]
 
 
 def test_reader_and_prompt_are_part_of_the_identity(

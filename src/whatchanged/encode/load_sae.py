@@ -131,10 +131,10 @@ def _assemble(
     if old and config.get("activation_fn_str", config.get("activation_fn")) == "topk":
         architecture = "topk"
         k = int((config.get("activation_fn_kwargs") or {}).get("k") or 0)
-    if architecture not in ARCHITECTURES:
-        raise SAEError(f"{name} has architecture {architecture!r}; supported are {', '.join(ARCHITECTURES)}")
     if architecture == "batchtopk":
         architecture, weights = "jumprelu", _threshold_form(name, config, weights)
+    if architecture not in ARCHITECTURES:
+        raise SAEError(f"{name} has architecture {architecture!r}; supported are {', '.join(ARCHITECTURES)}")
     normalise = config.get("normalize_activations") or "none"
     if normalise in _UNFOLDED:
         normalise = "none"  # the scale is folded into weights when such an SAE is saved

@@ -77,7 +77,7 @@ class Reader:
     def identity(self) -> dict[str, Any]:
         """What makes residual streams comparable, for fingerprints and the manifest."""
         return {
-            "reader": self.name,
+            "name": self.name,
             "weights": self.weights,
             "hook_point": str(self.hook),
             "dtype": self.dtype,

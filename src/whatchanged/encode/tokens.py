@@ -55,7 +55,7 @@ class ShardTokens:
         A character that several byte-level tokens share is given to the first of them.
         """
         if self._tokenizer is None:
-            self._tokenizer = _tokenizer(str(self.features.reader["reader"]))
+            self._tokenizer = _tokenizer(str(self.features.reader["name"]))
         found = self._tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
         offsets = found["offset_mapping"][: len(token_ids)]
         assert list(found["input_ids"][: len(token_ids)]) == token_ids.tolist(), "the tokenizer has changed"

@@ -50,6 +50,7 @@ def summarise(findings: Findings, *, date: str | None = None) -> Page:
             card_of(diff, f, r, alpha=level) for f, r in zip(findings.items[:CARDS], rows, strict=False)
         ),
         unlisted=max(len(rows) - CARDS, 0),
+        left_out=int(findings.summary.get("left_out", 0)),
         length_driven=int((verdicts == "length-driven").sum()),
         not_identifiable=int((verdicts == "length-not-identifiable").sum()),
         rows_aside=aside,

@@ -355,6 +355,7 @@ class Page:
     Attributes:
         axis: Ticks of the common axis of every forest plot.
         length_driven: Rows of the table the length rule set aside.
+        left_out: Significant rows redundant with no finding shown, for which the list had no place.
         unlisted: Findings that have a row in the table but no card, for size.
         cards_aside: Evidence for the rows set aside.
         observables: Every observable row.
@@ -369,6 +370,7 @@ class Page:
     axis: tuple[Tick, ...]
     rows: tuple[Row, ...]
     cards: tuple[Card, ...]
+    left_out: int
     unlisted: int
     length_driven: int
     not_identifiable: int

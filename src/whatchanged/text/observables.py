@@ -123,7 +123,7 @@ _REGISTRY = (
     ),
     Observable(
         name="first_person",
-        description="I, me, my, mine, myself",
+        description="first person (I, me, my, mine, myself)",
         words=("first-person", "self-reference", "self-referential", "pronoun", "pronouns"),
         spans=phrases.first_person,
     ),
@@ -169,14 +169,14 @@ _REGISTRY = (
     ),
     Observable(
         name="words",
-        description="number of words",
+        description="length: number of words",
         words=("length", "longer", "shorter", "verbose", "verbosity", "concise", "brevity", "lengthy"),
         amount=lambda document: float(len(document.starts)),
         anchor="whole",
     ),
     Observable(
         name="sentence_length",
-        description="mean number of words in a sentence",
+        description="length of sentences: mean number of words",
         words=("sentence", "sentences"),
         amount=markup.sentence_length,
         anchor="whole",
