@@ -60,7 +60,7 @@ def show_findings(findings: Findings, *, first: int = 10) -> None:
         for name, justify in (
             ("#", "right"),
             ("fires on", "left"),
-            ("Δ", "right"),
+            ("Δ points", "right"),
             ("95 %", "left"),
             ("q", "right"),
         ):
@@ -69,7 +69,7 @@ def show_findings(findings: Findings, *, first: int = 10) -> None:
             table.add_row(
                 str(rank),
                 Text(f.label),
-                f"{100 * f.delta:+.1f} %",
+                f"{100 * f.delta:+.1f}",
                 f"[{100 * f.lo:+.1f}, {100 * f.hi:+.1f}]".replace("[", r"\["),
                 f"{f.q:.1e}",
             )
