@@ -3,11 +3,15 @@
     python benchmarks/encode.py [--data model_outputs.json] [--peer PYTHON]
 
 The limit is a bare truncated forward pass (a Hugging Face decoder cut after the hook layer) over the very
-batches, padding included, that the product plans, and one encoder matmul (``addmm``, nothing kept) of the
-answers' tokens. The product is `whatchanged.encode.encode` with a loaded reader and an empty cache folder:
-tokenise, forward, SAE, sparse, shards written, verified and read back, pooled. Both read the same texts
-``--repeats`` times, in turn, in one process; the ratio is limit time / product time. Peak memory is that of a
-process of its own that loads the reader and encodes once.
+batches, padding included, that the product plans, and one encoder matmul (``addmm`` into a buffer made
+beforehand, nothing kept) of the answers' tokens. The product is `whatchanged.encode.encode` with a loaded
+reader and an empty cache folder: tokenise, forward, SAE, sparse, shards written, verified, read back, pooled.
+
+Other work on a machine disturbs a pass of seconds by a factor of two, so texts are read in small groups, each
+as limit, product, limit: the ratio is the mean of the two limits / product, its median is reported, and the
+two limits against one another (A/A) are the control. A ratio counts only if the control's median is within
+5 % of 1 and its quartiles within 15 %; whatever the ratio, ``DISTURBED`` is printed otherwise. Peak memory is
+that of a process of its own that loads the reader and encodes once.
 
 SAEs: the embedded one, and 65,536 random unit directions whose JumpReLU thresholds are set on real residuals
 so that about 75 features are active per token. interp_embed (fp32, its defaults) reads the same answers in
@@ -23,9 +27,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
-from statistics import median
+from statistics import median, quantiles
 from typing import Any
 
 HERE = Path(__file__).resolve()
@@ -104,32 +107,32 @@ def since(start: Spent) -> Spent:
     return time.perf_counter() - start[0], time.process_time() - start[1]
 
 
-def bare(encoder: Any, batches: list[tuple[Any, list[tuple[int, int]]]]) -> Callable[..., Spent]:
-    """The limit as a function of the rows of one matmul (0: a whole batch at once) and of batches."""
+def truncated(encoder: Any) -> Any:
+    """The reader as transformers loads it, cut after the hook layer."""
     import torch
     from transformers import AutoModelForCausalLM
 
     from whatchanged.models.embedded import reader_path
 
-    sae = encoder.sae
-    decoder = AutoModelForCausalLM.from_pretrained(
-        reader_path(), dtype=getattr(torch, encoder.reader.dtype)
-    ).get_decoder()
-    decoder = decoder.eval().requires_grad_(False)
+    dtype = getattr(torch, encoder.reader.dtype)
+    decoder = AutoModelForCausalLM.from_pretrained(reader_path(), dtype=dtype).get_decoder()
     del decoder.layers[encoder.reader.hook.layer + 1 :]
     decoder.norm = torch.nn.Identity()
+    return decoder.eval().requires_grad_(False)
 
-    def run(rows: int, most: int | None = None) -> Spent:
-        start = clock()
-        with torch.inference_mode():
-            for ids, spans in batches[:most]:
-                hidden = decoder(input_ids=ids, use_cache=False).last_hidden_state
-                x = torch.cat([hidden[row, a:b] for row, (a, b) in enumerate(spans)])
-                for block in x.split(rows or len(x)):
-                    torch.addmm(sae.encoder_bias, block, sae.encoder)
-        return since(start)
 
-    return run
+def bare(decoder: Any, sae: Any, batches: list[Any], buffer: Any) -> Spent:
+    """The limit."""
+    import torch
+
+    start = clock()
+    with torch.inference_mode():
+        for ids, spans in batches:
+            hidden = decoder(input_ids=ids, use_cache=False).last_hidden_state
+            x = torch.cat([hidden[row, a:b] for row, (a, b) in enumerate(spans)])
+            for block in x.split(len(buffer)):
+                torch.addmm(sae.encoder_bias, block, sae.encoder, out=buffer[: len(block)])
+    return since(start)
 
 
 def timing(task: dict[str, Any]) -> dict[str, Any]:
@@ -143,43 +146,35 @@ def timing(task: dict[str, Any]) -> dict[str, Any]:
     start = clock()
     encoder = Encoder(task["sae"], dtype=task["dtype"], device="cpu", verify=False)
     ready = since(start)[0]
-    data = responses(texts(task["answers"], task["data"]))
-    batches, tokens = plan(encoder, data)
-    limit = bare(encoder, batches)
-    found: list[Any] = []
-
-    def product() -> Spent:
-        with tempfile.TemporaryDirectory() as folder:
-            start = clock()
-            features = encode(data, encoder=encoder, cache=Path(folder))
-            spent = since(start)
-            assert features.encoded == tokens["documents"]
-            size = sum(path.stat().st_size for path in features.shards)
-            found[:] = [features.occurrences, size]
-        return spent
-
-    # The fastest way to do the bare matmul is the limit; finding it also warms the machine up.
-    ways = {rows: min(limit(rows, 2)[0] for _ in range(2)) for rows in (0, 256, 64)}
-    rows = min(ways, key=lambda way: ways[way])
-    product()
-    pairs = []
-    for turn in range(task["repeats"]):
-        if turn % 2:
-            second, first = product(), limit(rows)
-        else:
-            first, second = limit(rows), product()
-        pairs.append((first, second))
-    table, size = found
-    # Occurrences are pooled by answer: tokens active = sum of counts.
+    decoder = truncated(encoder)
+    pairs = texts(task["answers"], task["data"])
+    groups = [responses(pairs[i : i + task["group"]]) for i in range(0, len(pairs), task["group"])]
+    plans = [plan(encoder, group) for group in groups]
+    tokens = {name: sum(counts[name] for _, counts in plans) for name in plans[0][1]}
+    with torch.inference_mode():
+        buffer = encoder.sae.encoder.new_empty(256, encoder.sae.width)
+    entries, size, triples = 0, 0, []
+    for turn in range(-1, task["repeats"]):  # the first turn warms up and is not counted
+        for group, (batches, counts) in list(zip(groups, plans, strict=True))[: 1 if turn < 0 else None]:
+            before = bare(decoder, encoder.sae, batches, buffer)
+            with tempfile.TemporaryDirectory() as folder:
+                start = clock()
+                features = encode(group, encoder=encoder, cache=Path(folder))
+                product = since(start)
+                assert features.encoded == counts["documents"]
+                if turn == 0:
+                    entries += int(features.occurrences.count.sum())
+                    size += sum(path.stat().st_size for path in features.shards)
+            after = bare(decoder, encoder.sae, batches, buffer)
+            if turn >= 0:
+                triples.append((before, product, after, counts["answer"]))
     return {
         "tokens": tokens,
-        "rows": rows,
         "ready": ready,
         "threads": torch.get_num_threads(),
-        "pairs": pairs,
-        "l0": float(table.count.sum()) / tokens["answer"],
+        "triples": triples,
+        "l0": entries / tokens["answer"],
         "bytes": size / tokens["answer"],
-        "health_l0": encoder.health.l0,
     }
 
 
@@ -285,8 +280,8 @@ def peer(python: str, **task: Any) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--answers", type=int, default=96)
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--answers", type=int, default=48)
+    parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--threads", type=int, default=0, help="of torch; 0: its own choice")
     parser.add_argument("--dtype", nargs="+", default=["float32", "bfloat16"])
     parser.add_argument("--width", nargs="+", default=["embedded", "wide"], choices=["embedded", "wide"])
@@ -300,7 +295,7 @@ def main() -> None:
         print(json.dumps(WORK[options.work](json.load(sys.stdin))))
         return
     common = {"answers": options.answers - options.answers % 2, "data": options.data}
-    turns = {"repeats": options.repeats, "threads": options.threads}
+    turns = {"repeats": options.repeats, "threads": options.threads, "group": 8}
     with tempfile.TemporaryDirectory() as temporary:
         saes = {"embedded": EMBEDDED, "wide": str(Path(temporary) / "wide")}
         if "wide" in options.width:
@@ -320,19 +315,28 @@ def main() -> None:
         print("interp_embed was not measured: give --peer PYTHON")
 
 
+def spread(values: list[float]) -> tuple[float, float, float]:
+    low, middle, high = quantiles(values, n=4, method="inclusive")
+    return low, middle, high
+
+
 def report(width: str, dtype: str, found: dict[str, Any]) -> None:
-    tokens, pairs = found["tokens"], found["pairs"]
-    ratios, processor = (sorted(limit[i] / product[i] for limit, product in pairs) for i in (0, 1))
-    speeds = [tokens["answer"] / median(spent[0] for spent in column) for column in zip(*pairs, strict=True)]
-    span = f"{ratios[0]:.3f}-{ratios[-1]:.3f}, {len(pairs)} turns"
-    padding, rows = tokens["padded"] / tokens["real"] - 1, found["rows"] or "one batch"
+    tokens, triples = found["tokens"], found["triples"]
+    ratio, processor = (spread([(a[i] + b[i]) / 2 / p[i] for a, p, b, _ in triples]) for i in (0, 1))
+    control = spread([a[0] / b[0] for a, _, b, _ in triples])
+    valid = abs(control[1] - 1) <= 0.05 and control[0] >= 0.85 and control[2] <= 1.15
+    limit = median(2 * n / (a[0] + b[0]) for a, _, b, n in triples)
+    product = median(n / p[0] for _, p, _, n in triples)
+    padding = tokens["padded"] / tokens["real"] - 1
+    show = "{1:.3f} [{0:.3f}, {2:.3f}]".format
     for line in (
-        f"{width:8} {dtype:8} ratio {median(ratios):.3f} ({span}); answer tokens/s: limit {speeds[0]:,.0f}, "
-        f"product {speeds[1]:,.0f}; ratio of processor time {median(processor):.3f}",
+        f"{width:8} {dtype:8} ratio {show(*ratio)}, of processor time {show(*processor)}; "
+        f"control {show(*control)}{'' if valid else ' DISTURBED: this ratio does not count'}",
+        f"    answer tokens/s: limit {limit:,.0f}, product {product:,.0f}; {len(triples)} triples, medians "
+        f"[quartiles]; {found['threads']} threads",
         f"    {tokens['documents']} answers, {tokens['answer']:,} answer tokens of {tokens['real']:,} read, "
-        f"{padding:.1%} padding; {found['threads']} threads; rows of a bare matmul: {rows}",
-        f"    L0 {found['l0']:.0f}; {found['bytes']:.0f} bytes per answer token on disk; "
-        f"loading and check {found['ready']:.1f} s",
+        f"{padding:.1%} padding; L0 {found['l0']:.0f}; {found['bytes']:.0f} bytes per answer token on disk; "
+        f"loading {found['ready']:.1f} s",
     ):
         print(line, flush=True)
 
