@@ -231,7 +231,11 @@ def synthetic(task: dict[str, Any]) -> dict[str, Any]:
         "apply_b_dec_to_input": True,
         "normalize_activations": "none",
         "reshape_activations": "none",
-        "metadata": {"model_name": f"google/{EMBEDDED}", "hook_name": f"blocks.{layer}.hook_resid_post"},
+        "metadata": {
+            "model_name": f"google/{EMBEDDED}",
+            "hook_name": f"blocks.{layer}.hook_resid_post",
+            "sae_lens_version": "6.0.0",  # without it sae_lens reads the folder as its older format
+        },
     }
     (folder / "cfg.json").write_text(json.dumps(config), encoding="utf-8")
     return {}
