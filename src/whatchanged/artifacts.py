@@ -120,7 +120,8 @@ class Dropped:
 
     Attributes:
         reason: ``missing``, ``empty``, ``errored``, ``duplicate`` (same prompt, model and sample
-            again) or ``unpaired`` (no usable answer of another checkpoint to this prompt).
+            again), ``unlisted`` (its prompt is not in the set asked for) or ``unpaired`` (no usable
+            answer of another checkpoint to this prompt).
         where: File and line, where known.
     """
 

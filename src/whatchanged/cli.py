@@ -30,9 +30,7 @@ app.add_typer(sae_app, name="sae")
 Before = Annotated[
     str, typer.Option("--before", help="Baseline answers: FILE, file:FILE#COLUMN, or a run folder.")
 ]
-After = Annotated[
-    list[str], typer.Option("--after", help="Answers of the checkpoint compared with it; may be repeated.")
-]
+After = Annotated[str, typer.Option("--after", help="Answers of the checkpoint compared with it.")]
 Out = Annotated[Path, typer.Option("--out", help="Run folder; give the same one again to resume.")]
 Run = Annotated[Path, typer.Argument(help="Run folder.", exists=True, file_okay=False)]
 Sae = Annotated[
@@ -110,7 +108,7 @@ def run(
     with watching(silent=as_json) as progress:
         made = run_all(
             before,
-            list(after) if len(after) > 1 else after[0],
+            after,
             out,
             sae=sae,
             reader=reader,

@@ -40,7 +40,7 @@ class Progress:
 
 def run(
     before: Source,
-    after: Source | list[Source],
+    after: Source,
     out: str | os.PathLike[str],
     *,
     sae: str = "gemma-3-270m",
@@ -56,7 +56,7 @@ def run(
 
     Args:
         before: Baseline answers: a file (``file:answers.csv#column``), a DataFrame, a dataset, or rows.
-        after: Answers of the checkpoint compared with it; a list for more than one.
+        after: Answers of the checkpoint compared with it.
         out: Run folder.
         sae: Name of the SAE.
         reader: Name of the reader; the SAE's own model if ``None``.
@@ -79,9 +79,7 @@ def run(
     return interpret_run(folder, seed=seed, progress=progress)
 
 
-def load_run(
-    before: Source, after: Source | list[Source], folder: Path, *, limit: int | None = None
-) -> Responses:
+def load_run(before: Source, after: Source, folder: Path, *, limit: int | None = None) -> Responses:
     """Stage 1: read the answers, join them, keep them in the run folder."""
     from whatchanged.responses import load, save
 

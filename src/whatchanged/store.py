@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -109,7 +109,3 @@ def update_manifest(folder: Path, changes: Mapping[str, Any]) -> None:
     path = folder / "manifest.json"
     manifest = read_json(path) if path.exists() else {"schema": 1}
     write_json(path, manifest | dict(changes))
-
-
-Progress = Callable[[int, int], None]
-"""Called with units done and units in all."""

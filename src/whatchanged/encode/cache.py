@@ -10,7 +10,7 @@ import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from whatchanged.encode.shards import verify
+from whatchanged.encode.shards import keys_of, verify
 from whatchanged.store import cache_folder
 
 __all__ = ["EncodingCache", "document_key"]
@@ -41,13 +41,15 @@ class EncodingCache:
     damaged: list[Path] = field(default_factory=list)
 
     @classmethod
-    def open(cls, fingerprint: str, folder: Path | None = None) -> EncodingCache:
-        """Read the cache's index, verifying every shard's checksum."""
+    def open(cls, fingerprint: str, folder: Path | None, *, wanted: frozenset[str]) -> EncodingCache:
+        """Index the shards that hold any wanted key, verifying their checksums; others are not read."""
         place = folder if folder is not None else cache_folder() / "encodings" / fingerprint
         cache = cls(folder=place)
         if place.exists():
             for shard in sorted(place.glob("shard-*.parquet")):
-                cache.add(shard)
+                noted = keys_of(shard)
+                if noted is None or not wanted.isdisjoint(noted):
+                    cache.add(shard)
         return cache
 
     def add(self, shard: Path) -> None:

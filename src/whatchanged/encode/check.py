@@ -10,17 +10,19 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from whatchanged.encode.reader import Reader
 from whatchanged.encode.sae import SparseAutoencoder
 from whatchanged.errors import MismatchError
 
-__all__ = ["Health", "check", "compatible_names", "measure"]
+__all__ = ["MASSIVE", "Health", "check", "compatible_names", "measure"]
 
 _FACTOR = 3.0
 """L0 or unexplained variance off by more than this factor is a mismatch."""
-_MASSIVE = 5.0
+MASSIVE = 5.0
+"""Tokens whose residual norm exceeds this many median norms are massive activations, and masked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +65,8 @@ def measure(reader: Reader, sae: SparseAutoencoder) -> Health:
     layers = [n for n in (layer - 1, layer, layer + 1) if 0 <= n < reader.n_layers]
     streams: dict[int, list[Any]] = {n: [] for n in layers}
     text = files("whatchanged.encode").joinpath("calibration.txt").read_text(encoding="utf-8")
-    for document in reader.template.tokenise([None] * 8, [t.strip() for t in text.split("%%")]):
+    passages = [t.strip() for t in text.split("%%")]
+    for document in reader.template.tokenise([None] * len(passages), passages):
         found = reader.residuals(torch.tensor([document.ids]), layers=layers)
         for n in layers:
             streams[n].append(found[n][0, document.start :].float())
@@ -72,7 +75,7 @@ def measure(reader: Reader, sae: SparseAutoencoder) -> Health:
         for n in layers:
             x = torch.cat(streams[n])
             norms = x.norm(dim=1)
-            usual = norms <= _MASSIVE * norms.median()
+            usual = norms <= MASSIVE * norms.median()
             x = x[usual]
             rest = (x - sae.reconstruct(x).float()).square().sum()
             explained[n] = 1 - float(rest / (x - x.mean(dim=0)).square().sum())
@@ -137,7 +140,7 @@ def compatible_names(claimed: str, reader: str) -> bool:
 
     A reader given as a folder is judged by what is measured, not by its name.
     """
-    if "/" in reader and (reader.startswith((".", "/", "~")) or reader.count("/") > 1):
+    if reader.startswith((".", "/", "~")) or Path(reader).is_dir():
         return True
     return _bare(claimed) == _bare(reader)
 

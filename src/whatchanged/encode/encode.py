@@ -10,7 +10,7 @@ import numpy as np
 
 from whatchanged.artifacts import Features, Responses
 from whatchanged.encode.cache import EncodingCache, document_key
-from whatchanged.encode.check import Health, check, measure
+from whatchanged.encode.check import MASSIVE, Health, check, measure
 from whatchanged.encode.plan import Batch, shards
 from whatchanged.encode.pool import Pooled, join, pool
 from whatchanged.encode.reader import Reader
@@ -24,7 +24,6 @@ from whatchanged.store import fingerprint
 __all__ = ["BATCH_TOKENS", "Encoder", "encode"]
 
 BATCH_TOKENS = 4096
-_MASSIVE = 5.0
 
 
 class Encoder:
@@ -71,7 +70,7 @@ class Encoder:
         self.identity: dict[str, Any] = {
             **self.reader.identity,
             "sae": loaded.fingerprint,
-            "massive_norm": _MASSIVE * self.health.median_norm,
+            "massive_norm": MASSIVE * self.health.median_norm,
         }
         self.fingerprint = fingerprint(self.identity)
 
@@ -85,7 +84,7 @@ class Encoder:
         residual = self.reader.residuals(ids)[self.reader.hook.layer]
         spans = [(tokenised[i].start, len(tokenised[i].ids)) for i in batch.documents]
         answers = torch.cat([residual[row, a:b] for row, (a, b) in enumerate(spans)])
-        massive = (answers.float().norm(dim=1) > _MASSIVE * self.health.median_norm).cpu().numpy()
+        massive = (answers.float().norm(dim=1) > MASSIVE * self.health.median_norm).cpu().numpy()
         sparse = self.sae.encode(answers)
         nnz, column, value = sparse.nnz.numpy(), sparse.column.numpy(), sparse.value.numpy()
         if massive.any():
@@ -145,7 +144,7 @@ def encode(
     prompts = [responses.prompts.by_id[a.prompt_id].text for a in responses.answers]
     texts = [a.text for a in responses.answers]
     keys = [document_key(machine.fingerprint, p, t) for p, t in zip(prompts, texts, strict=True)]
-    store = EncodingCache.open(machine.fingerprint, cache)
+    store = EncodingCache.open(machine.fingerprint, cache, wanted=frozenset(keys))
     first = {key: i for i, key in reversed(list(enumerate(keys)))}
     todo = [i for key, i in first.items() if key not in store.places]
     tokenised = machine.reader.template.tokenise([prompts[i] for i in todo], [texts[i] for i in todo])
@@ -172,10 +171,12 @@ def _features(
         raise StoreError(f"{len(lost)} encodings were written but cannot be read back from {store.folder}")
     files = sorted({store.places[key][0] for key in keys})
     place = {path: i for i, path in enumerate(files)}
+    rows: dict[Path, set[int]] = {path: set() for path in files}
+    for key in keys:
+        rows[store.places[key][0]].add(store.places[key][1])
     pooled: dict[str, tuple[Pooled, bool, int]] = {}
     for path in files:
-        rows = sorted({store.places[key][1] for key in keys if store.places[key][0] == path})
-        for document in read_rows(path, rows):
+        for document in read_rows(path, sorted(rows[path])):
             pooled[document.key] = (pool(document), document.cut, len(document.masked))
     return Features(
         responses=responses,

@@ -11,6 +11,7 @@ from whatchanged.encode.hook import HookPoint
 from whatchanged.encode.template import Template
 from whatchanged.errors import MismatchError, ModelError
 from whatchanged.models.embedded import EMBEDDED, GGUF_SHA256, reader_path
+from whatchanged.models.quiet import without_bars
 
 __all__ = ["Reader"]
 
@@ -149,21 +150,16 @@ def _locate(name: str) -> tuple[str, str]:
 def _load(path: str, dtype: Any) -> tuple[Any, Any, Any]:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     from transformers import AutoModelForCausalLM, AutoTokenizer
-    from transformers.utils import logging
 
-    bars = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
     try:
-        tokenizer = AutoTokenizer.from_pretrained(path)
-        model = AutoModelForCausalLM.from_pretrained(path, dtype=dtype)
+        with without_bars():
+            tokenizer = AutoTokenizer.from_pretrained(path)
+            model = AutoModelForCausalLM.from_pretrained(path, dtype=dtype)
     except (OSError, ValueError, KeyError) as error:
         raise ModelError(
             f"the reader {path!r} cannot be loaded: {error}; give a Hugging Face id you have access to, "
             "a folder in its format, or leave the embedded reader"
         ) from error
-    finally:
-        if bars:
-            logging.enable_progress_bar()
     config = model.config.get_text_config(decoder=True)
     return model.get_decoder(), tokenizer, config
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from whatchanged.errors import StoreError
 from whatchanged.store import atomic, fingerprint, read_json, sha256_file, write_json
 
-__all__ = ["Document", "quantise", "read_rows", "shard_name", "verify", "write_shard"]
+__all__ = ["Document", "keys_of", "quantise", "read_rows", "shard_name", "verify", "write_shard"]
 
 _SMALLEST = np.float16(6e-8)
 
@@ -112,18 +112,23 @@ def _lists(arrays: Sequence[NDArray[np.generic]], kind: object) -> object:
     return pa.ListArray.from_arrays(pa.array(offsets), pa.array(flat, kind))
 
 
-def verify(path: Path) -> list[str] | None:
-    """Keys of a whole shard, or ``None`` where file or checksum are missing or damaged."""
+def keys_of(path: Path) -> list[str] | None:
+    """Keys that a shard's note says it holds, or ``None`` where the note is missing or damaged."""
     note = _note(path)
-    if not note.exists() or not path.exists():
+    if not note.exists():
         return None
     try:
-        facts = read_json(note)
+        keys: list[str] = read_json(note)["keys"]
     except StoreError:
         return None
-    if sha256_file(path) != facts["sha256"]:
+    return keys
+
+
+def verify(path: Path) -> list[str] | None:
+    """Keys of a whole shard, or ``None`` where file or checksum are missing or damaged."""
+    keys = keys_of(path)
+    if keys is None or not path.exists() or sha256_file(path) != read_json(_note(path))["sha256"]:
         return None
-    keys: list[str] = facts["keys"]
     return keys
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from whatchanged.errors import ModelError
+from whatchanged.models.quiet import without_bars
 
 __all__ = ["Checkpoint", "load_checkpoint"]
 
@@ -55,8 +56,9 @@ def load_checkpoint(
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     try:
-        tokenizer = AutoTokenizer.from_pretrained(model_path)
-        model = AutoModelForCausalLM.from_pretrained(model_path, dtype=torch.float32)
+        with without_bars():
+            tokenizer = AutoTokenizer.from_pretrained(model_path)
+            model = AutoModelForCausalLM.from_pretrained(model_path, dtype=torch.float32)
     except (OSError, ValueError) as problem:
         raise ModelError(
             f"cannot load a causal language model from {str(model_path)!r}: {problem}; "

@@ -30,7 +30,9 @@ def card(
     """Markdown of the card; every number in it was measured by the run that writes it."""
     sources = "\n".join(f"| {name} | {count:,} |" for name, count in corpus.sources.items())
     data = (
-        f"| source · licence | documents in the corpus |\n|---|---:|\n{sources}\n" if sources else "(sources not named)\n"
+        f"| source · licence | documents in the corpus |\n|---|---:|\n{sources}\n"
+        if sources
+        else "(sources not named)\n"
     )
     return f"""# SAE of {config.reader}, residual stream after layer {config.layer}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -46,17 +46,15 @@ class Corpus:
         import pandas as pd
 
         file = Path(path).expanduser()
+        if file.suffix not in {".parquet", ".jsonl", ".csv"}:
+            raise InputError("a corpus is a .parquet, .jsonl or .csv file; convert it", where=str(file))
         try:
             if file.suffix == ".jsonl":
                 table = pd.read_json(file, lines=True)
             elif file.suffix == ".parquet":
                 table = pd.read_parquet(file)
-            elif file.suffix == ".csv":
-                table = pd.read_csv(file)
             else:
-                raise InputError("a corpus is a .parquet, .jsonl or .csv file; convert it", where=str(file))
-        except InputError:
-            raise
+                table = pd.read_csv(file)
         except (OSError, ValueError) as error:
             raise InputError(f"the corpus cannot be read: {error}", where=str(file)) from error
         if "text" not in table.columns:
@@ -82,3 +80,7 @@ class Corpus:
             dropped={"empty": int((~usable).sum())} if not usable.all() else {},
             identity=fingerprint({"file": sha256_file(file), "seed": seed}),
         )
+
+    def part(self, start: int, stop: int | None) -> Corpus:
+        """Some of the documents, in the same order."""
+        return replace(self, prompts=self.prompts[start:stop], texts=self.texts[start:stop])

@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from whatchanged.encode.check import MASSIVE
 from whatchanged.encode.reader import Reader
 from whatchanged.encode.template import Tokenised
 from whatchanged.encode.train.corpus import Corpus
 
-__all__ = ["MASSIVE", "Chunk", "harvest"]
-
-MASSIVE = 5.0
-"""Tokens whose residual norm exceeds this many median norms are massive activations, and masked."""
+__all__ = ["Chunk", "harvest"]
 
 _BATCH_TOKENS = 4096
 

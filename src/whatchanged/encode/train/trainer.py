@@ -14,11 +14,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from whatchanged.encode.check import MASSIVE
 from whatchanged.encode.hook import HookPoint
 from whatchanged.encode.reader import Reader
 from whatchanged.encode.train.card import card
 from whatchanged.encode.train.corpus import Corpus
-from whatchanged.encode.train.harvest import MASSIVE, harvest
+from whatchanged.encode.train.harvest import harvest
 from whatchanged.errors import MissingExtra, StoreError
 from whatchanged.store import fingerprint, read_json, write_json, write_text
 
@@ -116,13 +117,7 @@ def train_sae(
     trainer = _trainer(reader, config)
     if state.chunk:
         _restore(trainer, out / "checkpoint")
-    trained = Corpus(
-        prompts=corpus.prompts[_HELD_OUT:],
-        texts=corpus.texts[_HELD_OUT:],
-        sources=corpus.sources,
-        dropped=corpus.dropped,
-        identity=corpus.identity,
-    )
+    trained = corpus.part(_HELD_OUT, None)
     while trainer.n_training_samples + config.batch <= config.tokens:
         began = time.monotonic()
         chunk = harvest(
@@ -289,13 +284,7 @@ def _finish(
         whitening_matrix=whitening.matrix,
         unwhitening_matrix=whitening.inverse_matrix,
     )
-    measured = Corpus(
-        prompts=corpus.prompts[:_HELD_OUT],
-        texts=corpus.texts[:_HELD_OUT],
-        sources={},
-        dropped={},
-        identity=corpus.identity,
-    )
+    measured = corpus.part(0, _HELD_OUT)
     lengths = [len(d.ids) - d.start for d in reader.template.tokenise(measured.prompts, measured.texts)]
     held_out = harvest(reader, measured, tokens=sum(lengths), seed=config.seed, median_norm=state.median_norm)
     active = unexplained = variance = scaled_rest = 0.0
