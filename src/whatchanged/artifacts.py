@@ -31,6 +31,7 @@ __all__ = [
     "Features",
     "Finding",
     "Findings",
+    "Message",
     "NoiseFloor",
     "Occurrences",
     "Prompt",
@@ -44,21 +45,43 @@ Kind = Literal["feature", "observable", "lexical", "group"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One turn of a chat.
+
+    Attributes:
+        role: Who speaks.
+        content: What is said.
+    """
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Prompt:
     """One question put to every checkpoint.
 
     Attributes:
         id: Unique name; answers are joined by it.
-        text: What the model was asked.
+        text: What the model was asked; of a chat, ``role: content`` with blank lines between.
         category: Slice it belongs to, if any.
         cluster: Prompts with the same cluster are near-duplicates and count as one unit; ``None``
             means the prompt stands alone.
+        messages: The chat to send where it is more than one user message; empty otherwise.
+        reveals: The contrast the prompt is meant to show, in a few words, if anybody said so.
     """
 
     id: str
     text: str
     category: str | None = None
     cluster: str | None = None
+    messages: tuple[Message, ...] = ()
+    reveals: str | None = None
+
+    @property
+    def chat(self) -> tuple[Message, ...]:
+        """The chat to send: `messages`, or `text` as one user message."""
+        return self.messages or (Message(role="user", content=self.text),)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,14 @@
     ├── MissingExtra(also ImportError)  an optional dependency is not installed; names the command
     ├── ModelError                      a reader or checkpoint cannot be loaded or run
     │   └── CorruptCache                cached weights do not match their checksum and cannot be rebuilt
+    ├── LLMError                        a chat model did not answer one request
+    │   ├── RateLimited                 it asked us to slow down (429)
+    │   ├── Unavailable                 it could not be reached, failed or took too long (5xx, reset, timeout)
+    │   ├── BadReply                    it sent something that is no answer (malformed, empty choices)
+    │   ├── ContentRefused              its API refused to answer this prompt (content filter)
+    │   ├── RequestRejected             it will never accept this request (400, 413, 422)
+    │   ├── AccessDenied                no key, a wrong one, no credit, or no such model (401-404)
+    │   └── BudgetExhausted             the next request could pass the limit of cost or time; nothing was sent
     ├── SAEError                        a dictionary cannot be read
     │   └── MismatchError               the dictionary does not belong to this model, layer or hook point
     └── StoreError                      a run folder or shard is damaged, locked or from another version
@@ -17,13 +25,21 @@ A caller's mistake is a ``ValueError`` or ``TypeError``; a broken invariant is a
 from __future__ import annotations
 
 __all__ = [
+    "AccessDenied",
+    "BadReply",
+    "BudgetExhausted",
+    "ContentRefused",
     "CorruptCache",
     "InputError",
+    "LLMError",
     "MismatchError",
     "MissingExtra",
     "ModelError",
+    "RateLimited",
+    "RequestRejected",
     "SAEError",
     "StoreError",
+    "Unavailable",
     "WhatchangedError",
 ]
 
@@ -68,6 +84,60 @@ class ModelError(WhatchangedError):
 
 class CorruptCache(ModelError):
     """Cached weights do not match their checksum and could not be rebuilt."""
+
+
+class LLMError(WhatchangedError):
+    """A chat model did not answer one request.
+
+    The message never holds a secret: it is redacted before it is raised.
+
+    Args:
+        problem: What happened, and what to do.
+        status: HTTP status, where there was one.
+        retry_after: Seconds the server asked to wait, where it said so.
+    """
+
+    retryable = False
+    """Whether the same request may succeed later."""
+
+    def __init__(self, problem: str, *, status: int | None = None, retry_after: float | None = None) -> None:
+        super().__init__(problem)
+        self.status = status
+        self.retry_after = retry_after
+
+
+class RateLimited(LLMError):
+    """The server asked us to slow down."""
+
+    retryable = True
+
+
+class Unavailable(LLMError):
+    """The server could not be reached, failed, or took too long."""
+
+    retryable = True
+
+
+class BadReply(LLMError):
+    """The server sent something that is no answer: malformed, cut off, without choices, or of another model."""
+
+    retryable = True
+
+
+class ContentRefused(LLMError):
+    """The API refused to answer this prompt; asking again will not help."""
+
+
+class RequestRejected(LLMError):
+    """The server will never accept this request."""
+
+
+class AccessDenied(LLMError):
+    """No key, a wrong one, no credit, or no such model: every further request would fail as well."""
+
+
+class BudgetExhausted(LLMError):
+    """The next request could pass the limit of cost or time, so it was not sent."""
 
 
 class SAEError(WhatchangedError):
