@@ -3,10 +3,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import brentq, minimize_scalar
-from scipy.stats import norm
+from scipy.stats import norm, quantile_test
 from statsmodels.stats.proportion import proportion_confint
 
-from whatchanged.stats import clopper_pearson, newcombe_paired, tango, wilson
+from whatchanged.stats import clopper_pearson, median_interval, newcombe_paired, tango, wilson
 
 Z = norm.isf(0.025)
 
@@ -103,3 +103,14 @@ def test_errors_name_the_remedy():
         tango(5, 5, 9)
     with pytest.raises(ValueError, match="exceed"):
         clopper_pearson(3, 2)
+
+
+@pytest.mark.parametrize(("n", "alpha"), [(8, 0.05), (9, 0.1), (40, 0.05), (101, 0.01)])
+def test_the_median_interval_agrees_with_scipy(n: int, alpha: float) -> None:
+    values = np.random.default_rng(n).normal(size=n)
+    expected = quantile_test(values, q=0, p=0.5).confidence_interval(1 - alpha)
+    assert median_interval(values, alpha=alpha) == pytest.approx(tuple(expected))
+
+
+def test_too_few_values_bound_no_median() -> None:
+    assert median_interval([1.0, 2.0, 3.0]) == (-np.inf, np.inf)

@@ -2,7 +2,7 @@
 
 from whatchanged.stats.binomial import SignTestTable, sign_test, smallest_attainable, testable, upper_tail
 from whatchanged.stats.firth import FirthFit, firth_pairs
-from whatchanged.stats.intervals import clopper_pearson, newcombe_paired, tango, wilson
+from whatchanged.stats.intervals import clopper_pearson, median_interval, newcombe_paired, tango, wilson
 from whatchanged.stats.multiplicity import benjamini_hochberg, simes
 from whatchanged.stats.power import exact_limit
 
@@ -13,6 +13,7 @@ __all__ = [
     "clopper_pearson",
     "exact_limit",
     "firth_pairs",
+    "median_interval",
     "newcombe_paired",
     "sign_test",
     "simes",

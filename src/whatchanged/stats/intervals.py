@@ -6,9 +6,9 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import beta, norm
+from scipy.stats import beta, binom, norm
 
-__all__ = ["clopper_pearson", "newcombe_paired", "tango", "wilson"]
+__all__ = ["clopper_pearson", "median_interval", "newcombe_paired", "tango", "wilson"]
 
 Interval = tuple[NDArray[np.float64], NDArray[np.float64]]
 
@@ -171,3 +171,26 @@ def newcombe_paired(
     below = np.sqrt(np.maximum(down1**2 - 2 * phi * down1 * up2 + up2**2, 0.0))
     above = np.sqrt(np.maximum(down2**2 - 2 * phi * down2 * up1 + up1**2, 0.0))
     return np.where(n > 0, delta - below, -1.0), np.where(n > 0, delta + above, 1.0)
+
+
+def median_interval(values: ArrayLike, *, alpha: float = 0.05) -> tuple[float, float]:
+    """Exact interval of a median from order statistics, whatever the distribution.
+
+    Args:
+        values: Independent draws, ``[n]``.
+        alpha: One minus the coverage, half of it on either side.
+
+    Returns:
+        Two of the values; an end is infinite where too few values were seen to bound it.
+
+    Source: inversion of the sign test, e.g. Conover, Practical Nonparametric Statistics, section 3.2.
+    Checked against `scipy.stats.quantile_test` in ``tests/stats/test_intervals.py``.
+    """
+    _level(alpha)
+    ordered = np.sort(np.asarray(values, dtype=np.float64))
+    n = len(ordered)
+    # Less than alpha / 2 of Binomial(n, 1/2) lies below this rank.
+    rank = int(binom.ppf(alpha / 2, n, 0.5)) if n else 0
+    if rank == 0:
+        return -np.inf, np.inf
+    return float(ordered[rank - 1]), float(ordered[n - rank])
