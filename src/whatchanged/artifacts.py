@@ -42,6 +42,7 @@ __all__ = [
 ]
 
 Kind = Literal["feature", "observable", "lexical", "group"]
+Role = Literal["system", "user", "assistant"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +54,7 @@ class Message:
         content: What is said.
     """
 
-    role: Literal["system", "user", "assistant"]
+    role: Role
     content: str
 
 

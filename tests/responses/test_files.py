@@ -97,7 +97,7 @@ BAD = [
     ("a.json", b'[\n{"prompt": "p"},\n7\n]', r"^a\.json:3: expected an object with named columns; got int"),
     ("a.json", b'[\n{"prompt": "p"}\n', r"^a\.json:3: the array is not continued or closed after item 0"),
     ("a.json", b'[{"prompt": "p"}]\nmore', r"^a\.json:2: text after the end of the array: 'more'; remove"),
-    ("a.json", b'"text"', r'^a\.json:1: expected an array of objects.*write \[\{"instruction"'),
+    ("a.json", b'"text"', r'^a\.json:1: expected an array of objects.*write \[\{"prompt"'),
     ("a.parquet", b"PAR1 no", r"^a\.parquet: not a readable Parquet file .*convert"),
     ("a.xlsx", b"", r"^a\.xlsx: cannot tell the format from the ending '\.xlsx'; use one of \.csv"),
     ("a.csv", b"prompt,text,response\np,1,2\n", r"no column 'old'; the columns are prompt, text, response"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from whatchanged.responses.folder import open_folder, save
 from whatchanged.responses.load import load
-from whatchanged.responses.rows import Source
 from whatchanged.responses.screen import Screen, SideScreen, screen
+from whatchanged.tables.rows import Source
 
 __all__ = ["Screen", "SideScreen", "Source", "load", "open_folder", "save", "screen"]

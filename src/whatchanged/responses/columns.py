@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from whatchanged.errors import InputError
-from whatchanged.responses.cells import as_name, as_prompt, as_sample, as_text, is_absent
-from whatchanged.responses.rows import Table
+from whatchanged.tables.cells import as_name, as_prompt, as_sample, as_text, is_absent
+from whatchanged.tables.rows import Table
 
 __all__ = ["ANSWER", "Record", "Side", "read_side"]
 

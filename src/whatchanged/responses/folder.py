@@ -11,7 +11,7 @@ from typing import Any
 
 from whatchanged.artifacts import Answer, Dropped, Prompt, PromptSet, Responses
 from whatchanged.errors import InputError, StoreError
-from whatchanged.responses.jsons import read_jsonl
+from whatchanged.tables.jsons import read_jsonl
 
 __all__ = ["open_folder", "read_prompts", "save"]
 

@@ -10,7 +10,7 @@ from whatchanged.artifacts import PromptSet, Responses
 from whatchanged.responses.columns import Side, read_side
 from whatchanged.responses.folder import read_prompts
 from whatchanged.responses.join import join
-from whatchanged.responses.rows import Source, read_table
+from whatchanged.tables.rows import Source, read_table
 
 __all__ = ["load"]
 
