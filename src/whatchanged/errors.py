@@ -17,12 +17,24 @@
     │   └── BudgetExhausted             the next request could pass the limit of cost or time; nothing was sent
     ├── SAEError                        a dictionary cannot be read
     │   └── MismatchError               the dictionary does not belong to this model, layer or hook point
+    ├── LabError                        the lab could not do its work
+    │   └── SandboxError                a sandbox cannot be had or used
+    │       ├── SecretMissing           a secret it was asked for is not there
+    │       ├── RepoError               git could not clone a repository, or its install failed
+    │       ├── PackageError            pip or the system lacks a package
+    │       ├── IsolationUnavailable    this machine cannot isolate it
+    │       ├── SandboxFileError(also OSError)  a file in it cannot be read or written
+    │       └── SandboxEnded            it is over
+    │           ├── TimeLimit           its time was up
+    │           └── ResourceLimit       it took more memory, disk or processes than allowed
     └── StoreError                      a run folder or shard is damaged, locked or from another version
 
 A caller's mistake is a ``ValueError`` or ``TypeError``; a broken invariant is an ``AssertionError``.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 __all__ = [
     "AccessDenied",
@@ -31,14 +43,24 @@ __all__ = [
     "ContentRefused",
     "CorruptCache",
     "InputError",
+    "IsolationUnavailable",
     "LLMError",
+    "LabError",
     "MismatchError",
     "MissingExtra",
     "ModelError",
+    "PackageError",
     "RateLimited",
+    "RepoError",
     "RequestRejected",
+    "ResourceLimit",
     "SAEError",
+    "SandboxEnded",
+    "SandboxError",
+    "SandboxFileError",
+    "SecretMissing",
     "StoreError",
+    "TimeLimit",
     "Unavailable",
     "WhatchangedError",
 ]
@@ -95,49 +117,76 @@ class LLMError(WhatchangedError):
         problem: What happened, and what to do.
         status: HTTP status, where there was one.
         retry_after: Seconds the server asked to wait, where it said so.
+        usage: What the provider counted all the same (``prompt_tokens``, ``completion_tokens``,
+            ``cost``), where it said so.
+        free: Whether the provider certainly charged nothing: it refused, or was never reached.
     """
 
     retryable = False
     """Whether the same request may succeed later."""
 
-    def __init__(self, problem: str, *, status: int | None = None, retry_after: float | None = None) -> None:
+    kind = "failed"
+    """Short name of the failure in logs and counts."""
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        status: int | None = None,
+        retry_after: float | None = None,
+        usage: Mapping[str, float | None] | None = None,
+        free: bool = False,
+    ) -> None:
         super().__init__(problem)
         self.status = status
         self.retry_after = retry_after
+        self.usage = usage
+        self.free = free
 
 
 class RateLimited(LLMError):
     """The server asked us to slow down."""
 
     retryable = True
+    kind = "rate_limited"
 
 
 class Unavailable(LLMError):
     """The server could not be reached, failed, or took too long."""
 
     retryable = True
+    kind = "unavailable"
 
 
 class BadReply(LLMError):
     """The server sent something that is no answer: malformed, cut off, without choices, or of another model."""
 
     retryable = True
+    kind = "bad_reply"
 
 
 class ContentRefused(LLMError):
     """The API refused to answer this prompt; asking again will not help."""
 
+    kind = "content_refused"
+
 
 class RequestRejected(LLMError):
     """The server will never accept this request."""
+
+    kind = "request_rejected"
 
 
 class AccessDenied(LLMError):
     """No key, a wrong one, no credit, or no such model: every further request would fail as well."""
 
+    kind = "access_denied"
+
 
 class BudgetExhausted(LLMError):
     """The next request could pass the limit of cost or time, so it was not sent."""
+
+    kind = "budget_exhausted"
 
 
 class SAEError(WhatchangedError):
@@ -146,6 +195,46 @@ class SAEError(WhatchangedError):
 
 class MismatchError(SAEError):
     """A sparse autoencoder that does not belong to this model, layer or hook point."""
+
+
+class LabError(WhatchangedError):
+    """The lab could not do its work."""
+
+
+class SandboxError(LabError):
+    """A sandbox cannot be had or used. The message holds no value of a secret."""
+
+
+class SecretMissing(SandboxError):
+    """A secret that was asked for is neither in the environment nor in ``.env``; nothing was started."""
+
+
+class RepoError(SandboxError):
+    """git could not clone a repository or find the ref, or its ``install`` command failed; holds their own words."""
+
+
+class PackageError(SandboxError):
+    """A package could not be installed; holds pip's own words, or the name the system lacks."""
+
+
+class IsolationUnavailable(SandboxError):
+    """This machine cannot isolate a sandbox as asked."""
+
+
+class SandboxFileError(SandboxError, OSError):
+    """A file in the sandbox that does not exist, is a folder, is forbidden, or too large."""
+
+
+class SandboxEnded(SandboxError):
+    """The sandbox is over: it was terminated, or died."""
+
+
+class TimeLimit(SandboxEnded):
+    """The sandbox passed its wall-clock limit, and every process in it was ended."""
+
+
+class ResourceLimit(SandboxEnded):
+    """The sandbox took more memory, disk or processes than allowed, and every process in it was ended."""
 
 
 class StoreError(WhatchangedError):

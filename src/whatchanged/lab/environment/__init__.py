@@ -1,0 +1,1 @@
+"""Sandboxes: the contract, and the machines that keep it."""
