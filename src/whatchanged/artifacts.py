@@ -87,10 +87,17 @@ class Prompt:
 
 @dataclass(frozen=True, kw_only=True)
 class PromptSet:
-    """Prompts in a fixed order, with unique ids."""
+    """Prompts in a fixed order, with unique ids.
+
+    Attributes:
+        prompts: The prompts.
+        source: Where they came from, for the manifest.
+        dropped: What was left out on the way; takes no part in comparisons.
+    """
 
     prompts: tuple[Prompt, ...]
     source: str = "memory"
+    dropped: tuple[Dropped, ...] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
         repeated = [i for i, n in Counter(p.id for p in self.prompts).items() if n > 1]
@@ -140,12 +147,15 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dropped:
-    """An answer that did not take part, and why.
+    """An answer that did not take part, or a prompt left out of a set, and why.
 
     Attributes:
-        reason: ``missing``, ``empty``, ``errored``, ``duplicate`` (same prompt, model and sample
-            again), ``unlisted`` (its prompt is not in the set asked for) or ``unpaired`` (no usable
-            answer of another checkpoint to this prompt).
+        reason: ``missing``, ``empty``, ``errored``, ``refused_by_api`` (a content filter let nothing
+            through), ``duplicate`` (same prompt, model and sample again; of prompts, the same text as
+            `prompt_id`), ``unlisted`` (its prompt is not in the set asked for), ``unpaired`` (no usable
+            answer of another checkpoint to this prompt), ``truncated`` and ``partner_truncated`` (left
+            out in pairs on request), or ``part`` (no answer but a part of one that is no text: a tool
+            call, an image, reasoning).
         where: File and line, where known.
     """
 

@@ -32,6 +32,7 @@ class Record:
         errored: Whether the row has an error.
         dropped: Reason for which an earlier run had dropped it.
         where: File and line.
+        parts: Parts of the answer that are no text of it and were left out, such as tool calls.
     """
 
     prompt_id: str | None
@@ -43,6 +44,7 @@ class Record:
     errored: bool
     dropped: str | None
     where: str
+    parts: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,12 +73,12 @@ def read_side(table: Table) -> Side:
         InputError: A needed column is missing or could be one of several, a table holds several
             models and none was chosen, or a cell cannot be what its column says.
     """
-    model = _first(table, _MODEL)
+    model = table.first(_MODEL)
     named = {as_name(row.get(model)) for _, row in table.rows} - {None} if model else set[str | None]()
     chosen = table.selector
     rows = table.rows
     answer: str | None = None
-    if chosen is not None and (column := _find(table, chosen)) is not None:
+    if chosen is not None and (column := table.find(chosen)) is not None:
         answer = column
     elif chosen is not None and chosen in named:
         rows = tuple((where, row) for where, row in rows if model and as_name(row.get(model)) == chosen)
@@ -120,16 +122,16 @@ class _Cells:
             rows=(),
             path=table.path,
         )
-        self.id = _first(free, _ID)
-        self.category, self.finish = _first(free, _CATEGORY), _first(free, _FINISH)
-        self.sample, self.error, self.dropped = (_find(free, n) for n in ("sample", "error", "dropped"))
-        instruction, extra = _find(free, "instruction"), _find(free, "input")
-        others = [c for name in ("prompt", "question") if (c := _find(free, name))]
+        self.id = free.first(_ID)
+        self.category, self.finish = free.first(_CATEGORY), free.first(_FINISH)
+        self.sample, self.error, self.dropped = (free.find(n) for n in ("sample", "error", "dropped"))
+        instruction, extra = free.find("instruction"), free.find("input")
+        others = [c for name in ("prompt", "question") if (c := free.find(name))]
         self.extra: str | None = None
         if instruction and extra and not others:
             self.prompt: str | None = instruction
             self.extra = extra
-        elif self.id is None or any(_find(free, name) for name in _PROMPT):
+        elif self.id is None or any(free.find(name) for name in _PROMPT):
             self.prompt = _only(table, _PROMPT, "prompts", "rename all but one", but=answer)
         else:
             self.prompt = None
@@ -156,21 +158,9 @@ class _Cells:
         )
 
 
-def _find(table: Table, name: str) -> str | None:
-    """The column of this name; case and outer spaces are forgiven when no other is meant."""
-    if name in table.columns:
-        return name
-    alike = [c for c in table.columns if c.strip().casefold() == name.strip().casefold()]
-    return alike[0] if len(alike) == 1 else None
-
-
-def _first(table: Table, names: Sequence[str]) -> str | None:
-    return next((column for name in names if (column := _find(table, name))), None)
-
-
 def _only(table: Table, names: Sequence[str], what: str, remedy: str, *, but: str | None = None) -> str:
     """The one column of these names, the answers' own (``but``) left out."""
-    found = [column for name in names if (column := _find(table, name)) and column != but]
+    found = [column for name in names if (column := table.find(name)) and column != but]
     if len(found) == 1:
         return found[0]
     have = f"the columns are {', '.join(table.columns)}"

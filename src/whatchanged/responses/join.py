@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,6 +11,7 @@ from whatchanged.artifacts import Answer, Dropped, Prompt, PromptSet, Responses
 from whatchanged.errors import InputError
 from whatchanged.responses.columns import Record, Side
 from whatchanged.responses.usable import Placed, side_answers
+from whatchanged.tables.cells import text_id
 from whatchanged.text import clusters
 
 __all__ = ["join"]
@@ -57,7 +57,8 @@ def join(sides: Sequence[Side], names: Sequence[str], prompts: PromptSet | None 
     textless = next((p for p in paired if not p.text), None)
     if textless is not None:
         raise InputError(
-            f"prompt {textless.id!r} has no text in any file; add a prompt column, or pass prompts=",
+            f"prompt {textless.id!r} has no text in any file; add a prompt column (to batch output, the batch "
+            "input beside it), or pass prompts=",
             where=sides[0].label,
         )
     seen = {(d.prompt_id, d.model) for d in dropped}
@@ -106,7 +107,7 @@ def _key(record: Record, by_id: bool, prompts: PromptSet | None, listed: Mapping
         )
     if record.prompt in listed:
         return listed[record.prompt]
-    return "p-" + hashlib.sha256(record.prompt.encode()).hexdigest()[:12]
+    return text_id(record.prompt)
 
 
 def _same_text(prompt_id: str, text: str, where: str, record: Record) -> None:

@@ -10,7 +10,9 @@ from whatchanged.artifacts import PromptSet, Responses
 from whatchanged.responses.columns import Side, read_side
 from whatchanged.responses.folder import read_prompts
 from whatchanged.responses.join import join
-from whatchanged.tables.rows import Source, read_table
+from whatchanged.responses.logs import read_log
+from whatchanged.responses.truncated import without_truncated
+from whatchanged.tables.rows import Source, read_table, split_source
 
 __all__ = ["load"]
 
@@ -21,6 +23,7 @@ def load(
     *,
     names: Sequence[str] | None = None,
     prompts: PromptSet | None = None,
+    exclude_truncated: bool = False,
 ) -> Responses:
     r"""Reads the answers of two or more checkpoints to the same prompts.
 
@@ -35,12 +38,19 @@ def load(
     * the id: the first of prompt_id, id, uid, example_id; 1 and "1" are the same;
     * where there: category or dataset, sample, finish_reason or stop_reason, error, model or generator.
 
+    Logs of other tools are told by their content: Inspect AI (``.eval`` and JSON), samples of
+    lm-evaluation-harness (``#FILTER`` reads what a filter left), OpenAI batch output (the prompts
+    come from the batch input beside it or from ``output.jsonl#input.jsonl``), and chat calls with
+    request and reply on a line; ``#MODEL`` chooses where a log holds several. Tool calls, images and
+    reasoning are no text of an answer: each is in ``dropped`` as a ``part``.
+
     Rows are joined by id where every row has one and every side shares some with *before* (or with
     ``prompts``); else by prompt text, outer white space aside, and the id is made from the text.
     ``source`` of the result says which. Without a sample column, rows of one prompt with different
     texts are further samples and equal ones duplicates; with one, a sample that comes again is a
     duplicate and the first usable one is kept. Line ends become ``\n``. Missing, empty, errored,
-    duplicate, unpaired and (not among ``prompts``) unlisted answers are in ``dropped``.
+    duplicate, unpaired and (not among ``prompts``) unlisted answers are in ``dropped``, and so are
+    those an API's filter refused.
 
     Args:
         before: The baseline.
@@ -48,6 +58,9 @@ def load(
         names: Names of the checkpoints in this order; by default the first of model column, column,
             file and folder that tells all of them apart.
         prompts: Compare on these prompts only; needed where no file holds the prompt texts.
+        exclude_truncated: Leave out every prompt that has a truncated answer of any checkpoint, with
+            all answers to it: leaving out one side alone would favour its short answers. The
+            truncated ones are in ``dropped`` as ``truncated``, the others as ``partner_truncated``.
 
     Returns:
         The answers, near-duplicate prompts clustered.
@@ -71,11 +84,16 @@ def load(
         raise ValueError(
             f"names must be {len(sides)} distinct words, one per checkpoint; got {tuple(names)!r}"
         )
-    return join(sides, list(names) if names is not None else _names(sides, roles), prompts)
+    responses = join(sides, list(names) if names is not None else _names(sides, roles), prompts)
+    return without_truncated(responses) if exclude_truncated else responses
 
 
 def _read(source: Source, role: str) -> Side:
     """One side; answers of a run folder take their prompt texts from the prompts beside them."""
+    if isinstance(source, str | Path):
+        path, selector = split_source(source)
+        if path.is_file() and (log := read_log(path, selector)) is not None:
+            return log
     table = read_table(source, role)
     side = read_side(table)
     beside = table.path.with_name("prompts.jsonl") if table.path else None

@@ -17,7 +17,10 @@ Placed = tuple[str, Record]
 def side_answers(
     rows: Iterable[Placed], model: str, known: Container[str], *, sampled: bool
 ) -> tuple[list[Answer], list[Dropped]]:
-    """Usable answers of one side, samples numbered, and the rest with its reason."""
+    """Usable answers of one side, samples numbered, and the rest with its reason.
+
+    Parts of answers that are no text (reason ``part``) are counted besides, whether the answer is usable or not.
+    """
     answers: list[Answer] = []
     dropped: list[Dropped] = []
     taken: dict[tuple[str, int], str] = {}
@@ -38,6 +41,8 @@ def side_answers(
                 reason = "duplicate"
             else:
                 sample = samples[prompt_id]
+        left = Dropped(reason="part", prompt_id=prompt_id, model=model, sample=sample, where=record.where)
+        dropped += [left] * record.parts
         if reason is not None:
             dropped.append(
                 Dropped(reason=reason, prompt_id=prompt_id, model=model, sample=sample, where=record.where)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import numbers
 from collections.abc import Mapping
@@ -9,7 +10,7 @@ from typing import Any
 
 from whatchanged.errors import InputError
 
-__all__ = ["as_name", "as_prompt", "as_sample", "as_text", "as_turn", "is_absent"]
+__all__ = ["as_name", "as_prompt", "as_sample", "as_text", "as_turn", "is_absent", "text_id"]
 
 
 def is_absent(value: Any) -> bool:
@@ -26,6 +27,11 @@ def as_name(value: Any) -> str | None:
     if isinstance(value, numbers.Real) and not isinstance(value, bool) and float(value).is_integer():
         return str(int(float(value))) if not isinstance(value, int) else str(value)
     return as_text(str(value)).strip() or None
+
+
+def text_id(text: str) -> str:
+    """Id of a prompt that has none: made from its text, so that every file gives it the same."""
+    return "p-" + hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def as_text(text: str) -> str:

@@ -15,7 +15,7 @@ from whatchanged.tables.jsons import read_json, read_jsonl
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Row", "Source", "Table", "read_table"]
+__all__ = ["Row", "Source", "Table", "read_table", "split_source"]
 
 Row: TypeAlias = tuple[str, Mapping[str, Any]]
 """Where a row stands (``answers.csv:17``), and its cells."""
@@ -41,6 +41,17 @@ class Table:
     rows: tuple[Row, ...]
     path: Path | None = None
     selector: str | None = None
+
+    def find(self, name: str) -> str | None:
+        """The column of this name; case and outer spaces are forgiven when no other is meant."""
+        if name in self.columns:
+            return name
+        alike = [c for c in self.columns if c.strip().casefold() == name.strip().casefold()]
+        return alike[0] if len(alike) == 1 else None
+
+    def first(self, names: Sequence[str]) -> str | None:
+        """The first column that has one of these names."""
+        return next((column for name in names if (column := self.find(name))), None)
 
 
 def read_parquet(path: Path) -> list[Row]:
@@ -76,7 +87,7 @@ def _distinct(names: Iterable[Any], label: str) -> None:
         raise InputError(f"column names {repeated!r} occur more than once; rename them", where=label)
 
 
-def _split(source: str | Path) -> tuple[Path, str | None]:
+def split_source(source: str | Path) -> tuple[Path, str | None]:
     """Path and what stands after ``#``; a file whose name has a ``#`` is found as it stands."""
     text = str(source).removeprefix("file:")
     path = Path(text).expanduser()
@@ -87,7 +98,7 @@ def _split(source: str | Path) -> tuple[Path, str | None]:
 
 
 def _read_file(source: str | Path, item: str, in_folder: str) -> Table:
-    path, selector = _split(source)
+    path, selector = split_source(source)
     if path.is_dir():
         path = path / in_folder
     if not path.is_file():
