@@ -1,5 +1,8 @@
-"""Prompts that make checkpoints show their differences: a bank of our own, balanced over categories."""
+"""Prompts that make checkpoints show their differences: a bank of our own, a user's files, an LLM's writing."""
 
-from whatchanged.prompts.bank import BankEntry, bank_entries, prompt_bank
+from __future__ import annotations
 
-__all__ = ["BankEntry", "bank_entries", "prompt_bank"]
+from whatchanged.prompts.bank import bank_categories, bank_entries, prompt_bank
+from whatchanged.prompts.load import load_prompts, save_prompts
+
+__all__ = ["bank_categories", "bank_entries", "load_prompts", "prompt_bank", "save_prompts"]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, cast, get_args
 
-from whatchanged.artifacts import Message, Role
+from whatchanged.artifacts import Message, Prompt, Role
 from whatchanged.errors import InputError
 from whatchanged.tables.cells import as_turn
 
-__all__ = ["as_chat", "chat_text"]
+__all__ = ["as_chat", "chat_text", "prompt_row"]
 
 _ROLES = get_args(Role)
 
@@ -60,3 +60,16 @@ def _message(turn: Any, i: int, where: str) -> Message:
     if isinstance(turn, Mapping) and turn.get("tool_calls"):
         raise InputError(f"message {i} calls tools, which prompts cannot; remove it", where=where)
     return Message(role=cast("Role", role), content=content)
+
+
+def prompt_row(prompt: Prompt) -> dict[str, Any]:
+    """A prompt as a row of ``prompts.jsonl``: id, prompt, category, cluster, and messages and reveals if it has them."""
+    row: dict[str, Any] = {
+        "id": prompt.id,
+        "prompt": prompt.text,
+        "category": prompt.category,
+        "cluster": prompt.cluster,
+    }
+    if prompt.messages:
+        row["messages"] = [{"role": m.role, "content": m.content} for m in prompt.messages]
+    return row if prompt.reveals is None else row | {"reveals": prompt.reveals}

@@ -7,7 +7,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-__all__ = ["clusters", "jaccard", "near_duplicates"]
+__all__ = ["clusters", "jaccard", "near_duplicates", "shingles"]
 
 _SHINGLE = 5
 _TOKEN = re.compile(r"[^\W_]+(?:['’][^\W_]+)*|[^\w\s]|_")
@@ -28,9 +28,14 @@ def _shingles(tokens: Sequence[str]) -> frozenset[str]:
     return frozenset(joined[i : i + _SHINGLE] for i in range(max(len(joined) - _SHINGLE + 1, 1)))
 
 
+def shingles(text: str) -> frozenset[str]:
+    """All five-character shingles of the normalised text; a text shorter than that is its own."""
+    return _shingles(_tokens(text))
+
+
 def jaccard(a: str, b: str) -> float:
     """Shared over all five-character shingles of two normalised texts, 0 to 1; 1 for two empty ones."""
-    x, y = _shingles(_tokens(a)), _shingles(_tokens(b))
+    x, y = shingles(a), shingles(b)
     return len(x & y) / len(x | y)
 
 
