@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 from whatchanged.artifacts import Message
+from whatchanged.errors import LLMError
 
-__all__ = ["ChatModel", "ChatRequest", "Reply", "Usage"]
+__all__ = ["Batching", "ChatModel", "ChatRequest", "Reply", "Usage"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,5 +98,19 @@ class ChatModel(Protocol):
         ...
 
     async def close(self) -> None:
-        """Let go of connections and weights."""
+        """Let go of connections and weights; a model that is asked again takes them up again."""
+        ...
+
+
+@runtime_checkable
+class Batching(ChatModel, Protocol):
+    """A chat model that answers several requests at once, as checkpoints of this machine do best."""
+
+    @property
+    def batch_size(self) -> int:
+        """Most requests it takes at once, at least 1."""
+        ...
+
+    async def reply_batch(self, requests: Sequence[ChatRequest]) -> list[Reply | LLMError]:
+        """One reply or failure per request, in their order."""
         ...
