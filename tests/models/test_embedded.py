@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from whatchanged.errors import CorruptCache
-from whatchanged.models import embedded
+from whatchanged.models import dequantised, embedded
 from whatchanged.store import write_json
 
 
@@ -18,22 +18,22 @@ def copy_of_a_reader(folder: Path) -> Path:
     (folder / "config.json").write_text("{}")
     write_json(
         folder / "complete.json",
-        {"gguf_sha256": embedded.GGUF_SHA256, "files": embedded._checksums(folder)},
+        {"gguf_sha256": embedded.GGUF_SHA256, "files": dequantised._checksums(folder)},
     )
     return folder
 
 
 def test_a_whole_copy_is_accepted_also_after_it_was_touched(tmp_path: Path) -> None:
     folder = copy_of_a_reader(tmp_path / "r")
-    assert embedded._intact(folder)
+    assert dequantised._intact(folder, embedded.GGUF_SHA256)
     os.utime(folder / "model.safetensors", ns=(1, 1))
-    assert embedded._intact(folder)
+    assert dequantised._intact(folder, embedded.GGUF_SHA256)
 
 
 def test_a_copy_without_its_marker_was_interrupted(tmp_path: Path) -> None:
     folder = copy_of_a_reader(tmp_path / "r")
     (folder / "complete.json").unlink()
-    assert not embedded._intact(folder)
+    assert not dequantised._intact(folder, embedded.GGUF_SHA256)
 
 
 @pytest.mark.parametrize("damage", ["flip", "truncate", "remove"])
@@ -47,7 +47,7 @@ def test_a_damaged_copy_is_noticed(tmp_path: Path, damage: str) -> None:
         weights.write_bytes(content[:-1])
     else:
         weights.unlink()
-    assert not embedded._intact(folder)
+    assert not dequantised._intact(folder, embedded.GGUF_SHA256)
 
 
 def test_a_package_that_fails_its_checksum_is_refused(
@@ -55,7 +55,7 @@ def test_a_package_that_fails_its_checksum_is_refused(
 ) -> None:
     monkeypatch.setattr(embedded, "GGUF_SHA256", "0" * 64)
     with pytest.raises(CorruptCache, match=r"reinstall it: .*pip install --force-reinstall"):
-        embedded._assemble(tmp_path / "reader.gguf")
+        embedded.assemble(tmp_path / "reader.gguf")
 
 
 @pytest.mark.reader

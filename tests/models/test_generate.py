@@ -12,8 +12,9 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import Gemma3ForCausalLM, Gemma3TextConfig, PreTrainedTokenizerFast
 
 from whatchanged.errors import ModelError
-from whatchanged.models.generate import PLAIN_TEMPLATE, _Row, _Sampler, generate
+from whatchanged.models.generate import PLAIN_TEMPLATE, generate
 from whatchanged.models.lora import Checkpoint, load_checkpoint
+from whatchanged.models.sampling import Sampling
 
 # PEFT 0.21 reads an attribute that transformers 5.2 has renamed.
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")
@@ -117,17 +118,16 @@ def test_end_token_stops_and_the_limit_is_named(checkpoint: Checkpoint) -> None:
 
 def test_sampler_follows_the_nucleus_and_the_penalty() -> None:
     logits = np.log(np.array([0.5, 0.3, 0.15, 0.05], dtype=np.float32))
-    row = _Row(index=0, prompt=[2], draw=np.random.default_rng(0))
-    nucleus = _Sampler(temperature=1.0, top_p=0.75, top_k=4, repetition_penalty=1.0)
-    drawn = np.bincount([nucleus(row, logits) for _ in range(4000)], minlength=4) / 4000
+    draw = np.random.default_rng(0)
+    nucleus = Sampling(temperature=1.0, top_p=0.75, top_k=4)
+    drawn = np.bincount([nucleus.choose(logits, [], draw) for _ in range(4000)], minlength=4) / 4000
     # 0.5 + 0.3 is the first mass that reaches 0.75: renormalised to 5/8 and 3/8.
     assert drawn == pytest.approx([0.625, 0.375, 0, 0], abs=0.03)
-    few = _Sampler(temperature=1.0, top_p=1.0, top_k=3, repetition_penalty=1.0)
-    drawn = np.bincount([few(row, logits) for _ in range(4000)], minlength=4) / 4000
+    few = Sampling(temperature=1.0, top_p=1.0, top_k=3)
+    drawn = np.bincount([few.choose(logits, [], draw) for _ in range(4000)], minlength=4) / 4000
     assert drawn == pytest.approx([0.5 / 0.95, 0.3 / 0.95, 0.15 / 0.95, 0], abs=0.03)
-    row.tokens.append(0)
-    penal = _Sampler(temperature=0, top_p=1.0, top_k=4, repetition_penalty=2.0)
-    assert penal(row, logits) == 1  # log .5 = -.69 doubled is below log .3 = -1.20
+    penal = Sampling(temperature=0, top_p=1.0, top_k=4, repetition_penalty=2.0)
+    assert penal.choose(logits, [0], draw) == 1  # log .5 = -.69 doubled is below log .3 = -1.20
 
 
 def test_adapter_changes_the_answers_as_peft_applies_it(folder: Path, adapter: Path) -> None:

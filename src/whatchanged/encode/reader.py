@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from whatchanged.encode.hook import HookPoint
 from whatchanged.encode.template import Template
 from whatchanged.errors import MismatchError, ModelError
-from whatchanged.models.embedded import EMBEDDED, GGUF_SHA256, reader_path
 from whatchanged.models.quiet import without_bars
+from whatchanged.models.weights import find_weights, pick_device
 
 __all__ = ["Reader"]
 
@@ -56,9 +55,10 @@ class Reader:
         self.name = name
         self.hook = hook
         self.dtype = dtype
-        self.device = torch.device(_device(device))
-        path, self.weights = _locate(name)
-        decoder, tokenizer, config = _load(path, getattr(torch, dtype))
+        self.device = torch.device(pick_device(device))
+        found = find_weights(name)
+        self.weights = found.identity
+        decoder, tokenizer, config = _load(found.path, getattr(torch, dtype))
         layers = _layers(decoder, config)
         if hook.layer >= len(layers):
             raise MismatchError(
@@ -120,31 +120,6 @@ class Reader:
             for handle in handles:
                 handle.remove()
         return found
-
-
-def _device(asked: str) -> str:
-    import torch
-
-    if asked != "auto":
-        return asked
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
-
-
-def _locate(name: str) -> tuple[str, str]:
-    """Where the weights are, and an identity of their content."""
-    if name == EMBEDDED:
-        return str(reader_path()), f"gguf:{GGUF_SHA256}"
-    folder = Path(name).expanduser()
-    if not folder.is_dir():
-        return name, f"hub:{name}"
-    files = sorted(p for p in folder.iterdir() if p.suffix in {".safetensors", ".bin", ".json"})
-    if not any(p.suffix in {".safetensors", ".bin"} for p in files):
-        raise ModelError(f"{folder} holds no weights (*.safetensors); give a folder in Hugging Face format")
-    from whatchanged.store import fingerprint, sha256_file
-
-    return str(folder), "files:" + fingerprint({p.name: sha256_file(p) for p in files})
 
 
 def _load(path: str, dtype: Any) -> tuple[Any, Any, Any]:

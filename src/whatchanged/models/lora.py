@@ -39,14 +39,19 @@ class Checkpoint:
 
 
 def load_checkpoint(
-    model_path: Path | str, adapter: Path | str | None = None, *, dtype: Dtype = "float32"
+    model_path: Path | str,
+    adapter: Path | str | None = None,
+    *,
+    dtype: Dtype = "float32",
+    device: str = "cpu",
 ) -> Checkpoint:
     """Load a base model, and merge a LoRA adapter into it when one is given.
 
     Args:
         model_path: Folder or hub name of a causal language model in Hugging Face format.
         adapter: Folder with ``adapter_config.json`` and ``adapter_model.safetensors``.
-        dtype: Type of the weights in memory. The adapter is merged in float32 and cast afterwards.
+        dtype: Type of the weights in memory. An adapter is merged in float32 and cast afterwards.
+        device: Torch device to run on.
 
     Raises:
         ModelError: If the base cannot be read, or if the adapter is missing a file, is damaged, is no
@@ -55,20 +60,37 @@ def load_checkpoint(
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
+    kept = getattr(torch, dtype)
     try:
         with without_bars():
             tokenizer = AutoTokenizer.from_pretrained(model_path)
-            model = AutoModelForCausalLM.from_pretrained(model_path, dtype=torch.float32)
-    except (OSError, ValueError) as problem:
+            model = AutoModelForCausalLM.from_pretrained(
+                model_path, dtype=kept if adapter is None else torch.float32
+            )
+    except (OSError, ValueError, KeyError) as problem:
         raise ModelError(
             f"cannot load a causal language model from {str(model_path)!r}: {problem}; "
-            "give a folder in Hugging Face format or the name of a model on the hub"
+            f"{_remedy(str(model_path))}"
         ) from problem
     folder = None
     if adapter is not None:
         folder = Path(adapter)
         model = _merged(model, folder)
-    return Checkpoint(model=model.to(getattr(torch, dtype)).eval(), tokenizer=tokenizer, adapter=folder)
+        for weight in model.parameters():  # buffers, such as the rotary frequencies, stay in float32
+            weight.data = weight.data.to(kept)
+    return Checkpoint(model=model.to(device).eval(), tokenizer=tokenizer, adapter=folder)
+
+
+def _remedy(name: str) -> str:
+    """What to do about a base that cannot be loaded."""
+    from huggingface_hub import constants
+
+    if constants.HF_HUB_OFFLINE and not Path(name).exists():
+        return (
+            "HF_HUB_OFFLINE is set: unset it, download the model where there is a network "
+            f"(hf download {name}), or give a folder in Hugging Face format"
+        )
+    return "give a folder in Hugging Face format or the name of a model on the hub"
 
 
 def _merged(model: Any, folder: Path) -> Any:
