@@ -82,6 +82,9 @@ def side_of(entries: Sequence[Entry], path: Path, selector: str | None, *, sampl
         raise InputError(
             "the log holds no answers; let the run finish, or choose another log", where=path.name
         )
+    nameless = next((e for e in entries if e.prompt_id is None and e.prompt is None), None)
+    if nameless is not None:
+        raise InputError("neither a prompt nor an id of one; delete the entry", where=nameless.where)
     models = sorted({e.model for e in entries if e.model})
     if selector is not None and selector not in models:
         raise InputError(
@@ -95,9 +98,6 @@ def side_of(entries: Sequence[Entry], path: Path, selector: str | None, *, sampl
         )
     chosen = [e for e in entries if selector is None or e.model == selector]
     name = selector or (models[0] if models else None)
-    nameless = next((e for e in chosen if e.prompt_id is None and e.prompt is None), None)
-    if nameless is not None:
-        raise InputError("neither a prompt nor an id of one; delete the entry", where=nameless.where)
     return Side(
         label=f"{path.name}#{selector}" if selector else path.name,
         names=tuple(dict.fromkeys(n for n in (name, path.stem, f"{path.parent.name}/{path.stem}") if n)),
