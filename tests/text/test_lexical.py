@@ -25,6 +25,7 @@ def test_terms_of_one_text() -> None:
     assert words == 12
     assert found == {
         "sure": [1, 0, 0], "^sure": [1, 0, 0], "!": [1, 0, 0], "^sure the": [1, 0, 0],
+        "^sure the cat's": [1, 0, 0], "^sure the cat's big": [1, 0, 0],
         "the": [2, 1, 5], "cat's": [2, 2, 6], "the cat's": [2, 1, 6],
         "**": [2, 3, 3], "big": [1, 3, 3], ".": [1, 3, 3],
         "\n\n": [1, 3, 3], "\n-": [1, 4, 4], "here": [1, 7, 7], "cat's here": [1, 6, 7], "?": [1, 7, 7],

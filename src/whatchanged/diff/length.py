@@ -16,7 +16,7 @@ from whatchanged.diff.truncation import truncation_net
 from whatchanged.stats import benjamini_hochberg, sign_test
 from whatchanged.text import OBSERVABLES
 
-__all__ = ["DRIVEN", "OK", "UNKNOWN", "Verdicts", "length_rule"]
+__all__ = ["DRIVEN", "OK", "UNKNOWN", "Verdicts", "is_length", "length_rule"]
 
 OK, DRIVEN, UNKNOWN = "ok", "length-driven", "length-not-identifiable"
 _BLOCK = 256
@@ -59,6 +59,9 @@ def length_rule(
     2. the regression of `given_length`. It is asked of rows without a prefix, and of those that failed
        the first test but keep a third of their change, at one-sided p <= .05, when their own statistic is
        estimated within the shorter length.
+
+    Observables that are length itself (the number of words) are ``length-driven`` whatever the tests say:
+    nothing of them is left once length is held equal.
 
     Where one side's answers break off more often, by at least half of the row's change, length tells who
     was cut and ends cannot be compared: the first test leaves the shorter answer's closing out, and the
@@ -109,12 +112,27 @@ def length_rule(
         given = given_length(contrast.families[f], column[index], statistic[index], direction[index], turned)
         p_firth[index], itself[index] = given.p, given.itself
     survived |= benjamini_hochberg(p_firth) <= contrast.alpha
+    length = is_length(contrast, rows)
+    itself, survived = itself | length, survived & ~length
     # For presence and opening the prefix test is the row's own test, so its failure settles the matter.
     own = asked & np.isin(statistic, [STATISTICS.index("presence"), STATISTICS.index("opening")])
     told = itself | ~np.isnan(p_firth) | own | ~kept
     verdict[~survived & told] = DRIVEN
     verdict[~survived & ~told] = UNKNOWN
     return Verdicts(delta_length=delta, p_prefix=p_prefix, p_firth=p_firth, verdict=verdict)
+
+
+def is_length(contrast: Contrast, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which rows are the answer's length itself, by `Observable.is_length`."""
+    measured = {name for name, observable in OBSERVABLES.items() if observable.is_length}
+    own = [
+        contrast.start[f] + column
+        for f, family in enumerate(contrast.families)
+        if family.occurrences.kind == "observable"
+        for column, name in enumerate(family.occurrences.names or ())
+        if name in measured
+    ]
+    return np.isin(rows, own)
 
 
 def _has_prefix(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from whatchanged.artifacts import DIFF_COLUMNS
 from whatchanged.diff.contrast import Contrast
 from whatchanged.diff.family import STATISTICS
-from whatchanged.diff.length import Verdicts
+from whatchanged.diff.length import Verdicts, is_length
 from whatchanged.diff.replication import Replication
 from whatchanged.diff.signs import tallies
 from whatchanged.stats import tango
@@ -82,7 +82,7 @@ def build_table(
         "q": tests.q,
         "delta_length": spread(verdicts.delta_length),
         "replication": spread(replication.share),
-        "tags": "",
+        "tags": np.where(is_length(contrast, rows), "length", "").astype(object),
         "reason": _reasons(contrast, np.concatenate([t.constant for t in sums])),
         "n": n,
         "n_after": n_after,

@@ -81,10 +81,19 @@ class Document:
         return [*spans, (opened[0], len(self.text))] if opened else spans
 
     @cached_property
+    def _unfenced(self) -> str:
+        """The text with code blocks masked and apostrophes straightened; same length."""
+        return _mask(self.text, self.fences).translate(_STRAIGHT)
+
+    @cached_property
+    def inline_code(self) -> list[Span]:
+        """Code between backticks inside a line."""
+        return [m.span() for m in _INLINE.finditer(self._unfenced)]
+
+    @cached_property
     def prose(self) -> str:
         """The text with code masked and apostrophes straightened; same length."""
-        unfenced = _mask(self.text, self.fences).translate(_STRAIGHT)
-        return _mask(unfenced, [m.span() for m in _INLINE.finditer(unfenced)])
+        return _mask(self._unfenced, self.inline_code)
 
     @cached_property
     def maths(self) -> list[Span]:
@@ -102,6 +111,13 @@ class Document:
     def plain(self) -> str:
         """The prose with maths and links masked too; same length."""
         return _mask(self.prose, [*self.maths, *self.links])
+
+    @cached_property
+    def english(self) -> str:
+        """The plain text with sentences of other languages masked too; same length."""
+        from whatchanged.text.language import non_english  # which reads documents itself
+
+        return _mask(self.plain, non_english(self))
 
     @cached_property
     def sentences(self) -> list[Span]:

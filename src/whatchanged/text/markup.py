@@ -13,11 +13,12 @@ __all__ = [
     "closing_question",
     "double_spaces",
     "emoji",
-    "exclamation_marks",
     "headings",
     "numbered_items",
+    "paragraphs",
     "sentence_length",
     "tables",
+    "template_leak",
     "truncation",
 ]
 
@@ -38,8 +39,14 @@ _EMOJI = re.compile(
     rf"[\U0001f1e6-\U0001f1ff]{{2}}|[0-9#*]\ufe0f?\u20e3|"
     rf"{_PICTURE}[\ufe0f\U0001f3fb-\U0001f3ff]*(?:\u200d{_PICTURE}[\ufe0f\U0001f3fb-\U0001f3ff]*)*"
 )
-_EXCLAMATION = re.compile(r"[!！](?![=\[])")
 _GAP = re.compile(r"(?<=[^\s|]) {2,}(?=[^\s|])")
+_BLANK_LINES = re.compile(r"\n[ \t]*(?:\n[ \t]*)+(?=\S)")
+_TEMPLATE = re.compile(
+    r"<\|[A-Za-z_]{2,40}\|>|</?s>|\[/?INST\]|<</?SYS>>|<(?:start_of_turn|end_of_turn|bos|eos)>"
+    r"|^[ \t]*(?:#{2,4} (?:Instruction|Response|Input|User|Human|Assistant|System)\b:?"
+    r"|\*{0,2}(?:User|Human|USER|HUMAN|ASSISTANT|Assistant|AI|System|SYSTEM):(?=\*{0,2}(?:\s|$)))",
+    re.MULTILINE,
+)
 _LIST_MARKER = re.compile(r"[ \t>]*(?:[-*+•‣◦▪●]|#{1,6}|\*{0,2}\d{1,3}[.)]\*{0,2})$")
 _TRAILING = re.compile(rf"[\s*_\"')\]”’~]|{_PICTURE}|[\ufe0f\u200d\U0001f3fb-\U0001f3ff]")
 _COMPLETE = re.compile(r"[.!?…。！？][\"'”’)\]*_]*+$")
@@ -85,11 +92,6 @@ def emoji(document: Document) -> list[Span]:
     return _spans(_EMOJI, document.prose)
 
 
-def exclamation_marks(document: Document) -> list[Span]:
-    """Exclamation marks outside code, formulas and links, each one counted."""
-    return _spans(_EXCLAMATION, document.plain)
-
-
 def closing_question(document: Document) -> list[Span]:
     """The last mark of the answer when it is a question mark; closing quotes and emoji are passed over."""
     last = len(document.prose)
@@ -110,6 +112,21 @@ def double_spaces(document: Document) -> list[Span]:
         if "|" not in whole and not _LIST_MARKER.match(text[line:start]) and text[start - 1] != MASK:
             found.append((start, end))
     return found
+
+
+def paragraphs(document: Document) -> list[Span]:
+    """Breaks between paragraphs: one or more blank lines outside code, with text before and after."""
+    begin = len(document.prose) - len(document.prose.lstrip())
+    return [
+        (start, end)
+        for start, end in _spans(_BLANK_LINES, document.prose)
+        if start > begin and not any(opened < start and end <= closed for opened, closed in document.fences)
+    ]
+
+
+def template_leak(document: Document) -> list[Span]:
+    """Pieces of a chat template: special tokens, and role words such as ``User:`` that open a line."""
+    return _spans(_TEMPLATE, document.prose)
 
 
 def truncation(document: Document) -> list[Span]:
