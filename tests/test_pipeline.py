@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
 import whatchanged as wc
+from whatchanged.cli import app
 from whatchanged.demo import PLANTED, answers_paths
 from whatchanged.pipeline import compare_run, encode_run, interpret_run, load_run
 
@@ -109,3 +112,23 @@ def test_shuffled_answers_change_nothing(demo: tuple[Path, wc.Report]) -> None:
     shuffled = replace(diff.responses, answers=tuple(diff.responses.answers[i] for i in order))
     again = wc.compare(wc.encode(shuffled), draws=50)
     pd.testing.assert_frame_equal(again.table, diff.table)
+
+
+def test_a_report_is_verified_and_a_changed_number_is_found(
+    demo: tuple[Path, wc.Report], tmp_path: Path
+) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(demo[0], folder)
+    told = CliRunner().invoke(app, ["report", str(folder), "--verify"])
+    assert told.exit_code == 0, told.output
+    assert "numbers of the report follow from" in told.output
+    page = (folder / "report.md").read_text()
+    finding = demo[1].findings.items[0]
+    true = f"{100 * finding.delta:+.1f}".replace("-", "\u2212")
+    assert true in page
+    (folder / "report.md").write_text(page.replace(true, "+99.9", 1))
+    told = CliRunner().invoke(app, ["report", str(folder), "--verify"])
+    assert told.exit_code == 1
+    assert "report.md, line" in told.output
+    assert "+99.9" in told.output
+    assert true in told.output

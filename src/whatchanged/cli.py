@@ -196,14 +196,36 @@ def report(
     to: Annotated[
         Path | None, typer.Option("--to", help="Where to: a folder, or one file ending in .html or .md.")
     ] = None,
+    verify: Annotated[
+        bool,
+        typer.Option(
+            "--verify", help="Write nothing: compute every number again; exit code 1 if one differs."
+        ),
+    ] = False,
     seed: Seed = 0,
 ) -> None:
-    """Write the report of a compared run folder, there or elsewhere."""
+    """Write the report of a compared run folder, there or elsewhere; or check the one that is there."""
+    if verify:
+        _verify(folder)
+        return
     from whatchanged.pipeline import interpret as read
     from whatchanged.pipeline import open_run
     from whatchanged.report import report as make
 
     typer.echo(make(read(open_run(folder), seed=seed)).save(to or folder))
+
+
+def _verify(folder: Path) -> None:
+    from whatchanged.verify import verify_run
+
+    found = verify_run(folder)
+    for m in found.mismatches:
+        typer.echo(f"{m.file}, {m.where}\n  says:   {m.says}\n  should: {m.should}")
+    if found.mismatches:
+        differing = len(found.mismatches) + found.left_out
+        typer.echo(f"{differing} lines differ from what the run's answers and features give")
+        raise typer.Exit(1)
+    typer.echo(f"all {found.numbers:,} numbers of the report follow from the run's answers and features")
 
 
 @app.command()
