@@ -18,6 +18,8 @@
     ├── SAEError                        a dictionary cannot be read
     │   └── MismatchError               the dictionary does not belong to this model, layer or hook point
     ├── LabError                        the lab could not do its work
+    │   ├── KernelError                 a notebook's kernel cannot be started, or was shut down
+    │   ├── CellError(also RuntimeError)  a cell of a notebook did not end well
     │   └── SandboxError                a sandbox cannot be had or used
     │       ├── SecretMissing           a secret it was asked for is not there
     │       ├── RepoError               git could not clone a repository, or its install failed
@@ -40,10 +42,12 @@ __all__ = [
     "AccessDenied",
     "BadReply",
     "BudgetExhausted",
+    "CellError",
     "ContentRefused",
     "CorruptCache",
     "InputError",
     "IsolationUnavailable",
+    "KernelError",
     "LLMError",
     "LabError",
     "MismatchError",
@@ -199,6 +203,23 @@ class MismatchError(SAEError):
 
 class LabError(WhatchangedError):
     """The lab could not do its work."""
+
+
+class KernelError(LabError):
+    """A notebook's kernel cannot be started, or was shut down."""
+
+
+class CellError(LabError, RuntimeError):
+    """A cell of a notebook raised, was interrupted, or ended with its kernel.
+
+    Args:
+        problem: Name and message of the exception, without secrets.
+        result: The cell (a `whatchanged.lab.execution.CellResult`); its outputs hold the traceback.
+    """
+
+    def __init__(self, problem: str, *, result: object) -> None:
+        super().__init__(problem)
+        self.result = result
 
 
 class SandboxError(LabError):
