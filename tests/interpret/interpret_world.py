@@ -200,7 +200,7 @@ def diff_of(
 
 WORDS = (
     *("river", "stone", "garden", "window", "letter", "market", "winter", "bread", "engine", "copper"),
-    *("forest", "yellow", "music", "paper", "harbour", "travel", "simple", "answer", "season", "metal"),
+    *("forest", "yellow", "music", "paper", "lantern", "travel", "simple", "answer", "season", "metal"),
     *("kitchen", "morning", "village", "teacher", "orange", "blanket", "candle", "mountain", "bottle"),
     *("pencil", "summer", "island", "butter", "silver", "thunder", "basket", "ladder", "meadow", "saddle"),
 )

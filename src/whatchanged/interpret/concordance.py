@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-
-import pandas as pd
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from whatchanged.artifacts import Diff
 from whatchanged.interpret.candidates import Candidate
 from whatchanged.interpret.grouping import Group
 from whatchanged.interpret.redundancy import WORTH
 from whatchanged.interpret.statement import level, points
-from whatchanged.text import OBSERVABLE_WORDS
+from whatchanged.text import OBSERVABLES
 
-__all__ = ["agreeing", "contradicted", "named_observables"]
+__all__ = ["agreeing", "contradicted", "named_observables", "unconfirmed"]
 
 MARKS = (
     (r"\d+[.)]", "numbered_items"),
@@ -24,7 +23,23 @@ MARKS = (
     (r"!+", "exclamation_marks"),
     (r"\|", "tables"),
     (r"`{3,}", "code_fences"),
+    (r"`", "inline_code"),
+    (r"—+", "em_dashes"),
+    (r"…|\.{3}", "ellipses"),
+    (r"\(|\)|\(\)", "parentheses"),
+    (r" {2,}", "double_spaces"),
 )
+QUOTED = re.compile(r"\"([^\"]*)\"|“([^”]*)”")
+WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*|[,;:.]")
+STOPS = frozenset(",;:.")
+NEGATORS = frozenset(
+    {"no", "not", "non", "without", "lack", "lacks", "lacking", "absence", "absent", "fewer", "less", "avoid"}
+    | {"avoids", "avoiding", "omits", "omitting", "missing", "never", "few", "reduced", "minimal"}
+)
+REACH = 3  # words between *lack of* and what is lacking
+_SENSE = {word: (name, 1) for name, o in OBSERVABLES.items() for word in o.words}
+_SENSE |= {word: (name, -1) for name, o in OBSERVABLES.items() for word in o.opposites}
+LONGEST = max(len(word.split()) for word in _SENSE)
 
 
 def agreeing(group: Group, chosen: Sequence[Candidate]) -> tuple[str, ...]:
@@ -38,23 +53,87 @@ def agreeing(group: Group, chosen: Sequence[Candidate]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(chosen[i].name for i in rows if chosen[i].kind == "observable"))
 
 
-def named_observables(label: str) -> tuple[str, ...]:
-    """Observables that a label names, in words or by the mark it quotes.
+def named_observables(label: str) -> Mapping[str, int]:
+    """Observables that a label names, in words or by the mark it quotes, and in which sense.
 
     *Numbered lists* and ``"1."`` name the numbered items, ``"**"`` names bold type. Other words in quotes
-    are what a feature fires on and name nothing.
+    are what a feature fires on and name nothing. The longest phrase counts: *inline code* names inline
+    code and not code blocks.
+
+    Returns:
+        1 where the label speaks of having it, -1 where it speaks of lacking it (*concise*, *no bullets*,
+        *lack of headings*), by name, in the order of the observables.
     """
     said, place = label.casefold().partition(" · ")[::2]
-    quoted = re.findall(r"\"([^\"]*)\"|“([^”]*)”", said)
-    marks = [a or b for a, b in quoted]
-    unquoted = re.sub(r"\"[^\"]*\"|“[^”]*”", " ", said)
-    words = set(re.findall(r"[^\W_]+(?:-[^\W_]+)*", unquoted))
-    words |= {part for word in words for part in word.split("-")}
-    named = {name for name, known in OBSERVABLE_WORDS.items() if words & set(known)}
-    named |= {name for pattern, name in MARKS for mark in marks if re.fullmatch(pattern, mark)}
+    marks = [a or b for a, b in QUOTED.findall(said)]
+    words = WORD.findall(QUOTED.sub(" , ", said).replace("’", "'"))
+    named: dict[str, int] = {}
+    at = 0
+    while at < len(words):
+        size = next((n for n in range(LONGEST, 0, -1) if " ".join(words[at : at + n]) in _SENSE), 0)
+        if size:
+            name, sense = _SENSE[" ".join(words[at : at + size])]
+            named.setdefault(name, -sense if _negated(words[:at]) else sense)
+        at += max(size, 1)
+    named |= {name: 1 for pattern, name in MARKS for mark in marks if re.fullmatch(pattern, mark)}
     if "?" in marks and place == "closing":
-        named.add("closing_question")
-    return tuple(name for name in OBSERVABLE_WORDS if name in named)
+        named["closing_question"] = 1
+    return {name: named[name] for name in OBSERVABLES if name in named}
+
+
+def _negated(before: Sequence[str]) -> bool:
+    """Whether one of the last words of the same clause says that there is none or little."""
+    for word in reversed(before[-REACH:]):
+        if word in STOPS:
+            return False
+        if word in NEGATORS:
+            return True
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """A row of an observable that a label names.
+
+    Attributes:
+        what: The observable, in words.
+        expected: Its direction if the label were right: 1 for more in *after*, -1 for less.
+        delta: Its net share of prompts.
+        rate: Change of its occurrences per 1,000 words; 0 for what is measured, not counted.
+        sure: Whether delta is significant or its interval leaves out 0.
+        size: Delta and q in words.
+    """
+
+    what: str
+    expected: int
+    delta: float
+    rate: float
+    sure: bool
+    size: str
+
+
+def _named_rows(diff: Diff, leader: Candidate, label: str, alpha: float) -> Iterator[tuple[str, _Named]]:
+    """The rows of what a feature's label names; a term or an observable is what it says."""
+    if leader.kind != "feature":
+        return
+    table = diff.table
+    for name, sense in named_observables(label).items():
+        same = (table["kind"] == "observable") & (table["feature"] == name)
+        same &= (table["before"] == leader.before) & (table["after"] == leader.after)
+        for row in table[same].to_dict("records"):
+            delta, lo, hi, q = (float(row[k]) for k in ("delta", "lo", "hi", "q"))
+            counted = OBSERVABLES[name].spans is not None
+            yield (
+                name,
+                _Named(
+                    what=name.replace("_", " "),
+                    expected=leader.direction * sense,
+                    delta=delta,
+                    rate=float(row["per_1000_after"]) - float(row["per_1000_before"]) if counted else 0.0,
+                    sure=q <= alpha or lo > 0 or hi < 0,
+                    size=f"Δ {points(delta)} points, {level(q)}" if q == q else f"Δ {points(delta)} points",
+                ),
+            )
 
 
 def contradicted(diff: Diff, leader: Candidate, label: str, alpha: float) -> Mapping[str, str]:
@@ -62,25 +141,36 @@ def contradicted(diff: Diff, leader: Candidate, label: str, alpha: float) -> Map
 
     Only labels of features can mislead; a term or an observable is what it says. An observable counts when
     it has q <= alpha or an interval without 0. The label *enumerated lists* on a feature that fires less
-    often, while the answers have more numbered items, is such a case.
+    often, while the answers have more numbered items, is such a case; so is *concise* on a feature that
+    fires more often while the answers grow.
     """
-    table = diff.table
-    found: dict[str, str] = {}
-    if leader.kind != "feature":
-        return found
-    for name in named_observables(label):
-        same = (table["kind"] == "observable") & (table["feature"] == name)
-        same &= (table["before"] == leader.before) & (table["after"] == leader.after)
-        for row in table[same].to_dict("records"):
-            delta, lo, hi, q = (float(row[k]) for k in ("delta", "lo", "hi", "q"))
-            sure = q <= alpha or lo > 0 or hi < 0
-            if pd.notna(delta) and delta * leader.direction < 0 and sure:
-                moved = "more" if delta > 0 else "less"
-                here = "more" if leader.direction > 0 else "less"
-                size = f"Δ {points(delta)} points, {level(q)}"
-                found[name] = (
-                    f"Warning: the label names {name.replace('_', ' ')}, and this row says {here} in "
-                    f"{leader.after}, but measured directly there is {moved} ({size}): "
-                    f"do not read it as a change in {name.replace('_', ' ')}."
-                )
-    return found
+    return {
+        name: f"Warning: the label names {row.what}, and this row says {_more(row.expected)} of it in "
+        f"{leader.after}, but measured directly there is {_more(row.delta)} ({row.size}): "
+        f"do not read it as a change in {row.what}."
+        for name, row in _named_rows(diff, leader, label, alpha)
+        if row.sure and row.delta * row.expected < 0
+    }
+
+
+def unconfirmed(diff: Diff, leader: Candidate, label: str, alpha: float) -> tuple[str, ...]:
+    """A line for each observable that a label names and whose count leans the other way, within chance.
+
+    It leans by the net share of prompts or by its occurrences per 1,000 words. Too little to contradict
+    the label, and enough not to repeat it unchecked.
+    """
+    lines = []
+    for _, row in _named_rows(diff, leader, label, alpha):
+        against = row.delta * row.expected < 0 or row.rate * row.expected < 0
+        if against and not row.sure:
+            rate = f", {row.rate:+.2f} per 1,000 words".replace("-", "−") if row.rate else ""
+            lines.append(
+                f"Caution: the label names {row.what}, and this row says {_more(row.expected)} of it in "
+                f"{leader.after}, but the direct measure leans the other way, within chance "
+                f"({row.size}{rate})."
+            )
+    return tuple(lines)
+
+
+def _more(direction: float) -> str:
+    return "more" if direction > 0 else "less"

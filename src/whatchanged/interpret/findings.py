@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from whatchanged.artifacts import Diff, Finding, Findings, TokenSource
 from whatchanged.interpret.activity import ActivityReader
 from whatchanged.interpret.candidates import Candidate, candidates, moves, thresholds
-from whatchanged.interpret.concordance import agreeing, contradicted
+from whatchanged.interpret.concordance import agreeing, contradicted, unconfirmed
 from whatchanged.interpret.evidence import evidence
 from whatchanged.interpret.grouping import Group, group
 from whatchanged.interpret.labels import Label, label
@@ -124,9 +124,10 @@ class _Writer:
         shown = evidence(self.diff, self.reader, i, self.signs, examples=self.examples)
         notes = [
             *warnings.values(),
+            *unconfirmed(self.diff, leader, said.text, self.alpha),
             *([said.note] if said.note else []),
             *example_note(shown),
-            *tag_notes(tags, profile),
+            *tag_notes(tags, profile, row),
             *members_note(members),
         ]
         return Finding(

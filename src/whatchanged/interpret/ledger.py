@@ -15,7 +15,7 @@ __all__ = ["SUMS", "Ledger"]
 AT_THE_CUT = 3  # tokens before a truncation
 SUMS = (
     *("opening", "opening_expected", "closing", "closing_expected"),
-    *("first", "last", "masked", "echo", "echo_expected", "at_cut"),
+    *("first", "last", "masked", "echo", "echo_expected", "at_cut", "template"),
 )
 RARE = 1e-3  # once in a thousand tokens: a word unseen elsewhere is not infinitely telling
 
@@ -56,6 +56,7 @@ class Ledger:
         self.sums["opening"] += self._sum(candidate, share * side.opening[listed])
         self.sums["closing"] += self._sum(candidate, share * side.closing[listed])
         self.sums["echo"] += self._sum(candidate, share * (text.echo[token] & graded))
+        self.sums["template"] += self._sum(candidate, share * (text.template[token] & graded))
         self.sums["echo_expected"] += active * float(np.mean(text.echo))
         length = np.where(graded, len(side.tokens), len(side.layout))
         size = np.zeros(self.n)

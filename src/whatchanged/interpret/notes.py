@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from whatchanged.artifacts import Evidence
 from whatchanged.interpret.candidates import Candidate
 from whatchanged.interpret.labels import term_label
 from whatchanged.interpret.profile import Profile
-from whatchanged.interpret.statement import percent
+from whatchanged.interpret.statement import level, percent, points
 
 __all__ = ["example_note", "members_note", "members_suffix", "tag_notes"]
 
@@ -28,18 +30,60 @@ MEANING = {
     "massive": "Artefact: it fires on massive-activation tokens, which carry norm rather than meaning.",
     "truncation": "Artefact: it fires where answers were cut off, so it tells of the limit, not the model.",
     "first-token": "Artefact: it fires on the very first token of nearly every answer, whichever that is.",
+    "template-leak": "Artefact: it fires on pieces of a chat template, such as “User:” at the start of a line, "
+    "so it tells how answers were prompted and stopped.",
+    "length": "This is length itself: reported, and never a behaviour.",
     "length-driven": "Length-driven: the effect does not survive once both answers are cut to one length.",
     "length-not-identifiable": "Lengths differ so much that this effect cannot be told apart from length.",
 }
+PEAKS = frozenset({"last-token", "first-token", "truncation"})
 
 
-def tag_notes(tags: Sequence[str], profile: Profile) -> tuple[str, ...]:
-    """One line per tag that has a meaning of its own."""
-    lines = [MEANING[tag] for tag in tags if tag in MEANING]
-    if "prompt-echo" in tags:
-        shares = f"{percent(profile.echo)} of its activation, {percent(profile.echo_expected)} of all tokens"
-        lines.append(f"Words of the prompt take {shares}.")
-    return tuple(lines)
+def tag_notes(tags: Sequence[str], profile: Profile, row: Mapping[str, Any] | None = None) -> tuple[str, ...]:
+    """One line per tag that has a meaning of its own, with what it is based on.
+
+    Args:
+        tags: Tags of the finding.
+        profile: What its leading row fires on.
+        row: That row of `Diff.table`, for the numbers of the length rule.
+    """
+    return tuple(
+        " ".join([MEANING[tag], *_evidence(tag, profile, row or {})]) for tag in tags if tag in MEANING
+    )
+
+
+def _evidence(tag: str, profile: Profile, row: Mapping[str, Any]) -> list[str]:
+    """What a tag is based on, in a sentence of its own; nothing where nothing was measured."""
+    share = profile.support(tag)
+    if share is None:
+        return _length_evidence(row) if tag.startswith("length-") else []
+    answers = f"{profile.answers:,} answer{'s' if profile.answers != 1 else ''} looked at"
+    if tag in PEAKS:
+        said = f"{percent(share)} of the {answers} peak there"
+        if tag == "first-token":
+            said += f", and it is active there in {percent(profile.starts)} of all answers"
+        return [f"Evidence: {said}."]
+    said = f"{percent(share)} of its activation, over {answers}"
+    if tag == "prompt-echo":
+        said += f"; such words are {percent(profile.echo_expected)} of all tokens"
+    return [f"Evidence: {said}."]
+
+
+def _length_evidence(row: Mapping[str, Any]) -> list[str]:
+    """What remained of a row with length held equal, as far as it was asked."""
+    said = []
+    if _known(row, "delta_length"):
+        said.append(
+            f"cut to one length, Δ goes from {points(float(row['delta']))} to "
+            f"{points(float(row['delta_length']))} points ({level(float(row['p_prefix']), 'p')})"
+        )
+    if _known(row, "p_firth"):
+        said.append(f"given log length, the regression has {level(float(row['p_firth']), 'p')}")
+    return [f"Evidence: {'; '.join(said)}."] if said else []
+
+
+def _known(row: Mapping[str, Any], name: str) -> bool:
+    return name in row and math.isfinite(float(row[name]))
 
 
 def members_suffix(members: Sequence[Candidate]) -> str:

@@ -6,8 +6,12 @@ Tags and what they mean for a sceptic:
   the row fires (almost) only there. Lists, bold type and question marks are behaviours, so the row stays a
   finding, and a plain line says what it is so that nobody reads more into it.
 * ``whitespace`` (blanks other than line breaks), ``massive`` (tokens whose residual norm is many times the
-  median), ``truncation`` (the last tokens of answers that were cut off) and ``first-token`` (the very first
-  token of nearly every answer): nothing a reader of the answers would call a behaviour. The row is set aside.
+  median), ``truncation`` (the last tokens of answers that were cut off), ``first-token`` (the very first
+  token of nearly every answer) and ``template-leak`` (special tokens, and role words such as ``User:`` that
+  open a line): nothing a reader of the answers would call a behaviour. The row is set aside.
+
+The contrast adds ``length-driven``, ``length-not-identifiable`` and ``length`` (see
+`whatchanged.diff.length`). `Profile.support` gives the share that each tag is based on.
 
 Only features earn tags about what they fire on: a word or an observable says so itself.
 """
@@ -28,11 +32,19 @@ from whatchanged.interpret.vocabulary import CLASSES
 
 __all__ = ["ARTEFACTS", "Profile", "profiles"]
 
-ARTEFACTS = frozenset({"whitespace", "massive", "truncation", "first-token"})
+ARTEFACTS = frozenset({"whitespace", "massive", "truncation", "first-token", "template-leak"})
 DOMINANT = 0.8  # share of the activation (or of the peaks) that earns a tag
 NEARLY_ALL = 0.9  # of all answers, for first-token
 LIFT = 2.0  # times what chance would put on words of the prompt, in the opening or in the closing
 SAMPLE = 200  # answers per candidate
+_SUPPORT = {
+    "prompt-echo": "echo",
+    "first-token": "first",
+    "last-token": "last",
+    "truncation": "at_cut",
+    "massive": "masked",
+    "template-leak": "template",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +69,7 @@ class Profile:
         echo: Share on words of the prompt.
         echo_expected: Share of all tokens of the same answers that are words of the prompt.
         at_cut: Share of the sampled answers that were cut off and peak right before the cut.
+        template: Share on pieces of a chat template.
         starts: Share of all answers of both checkpoints whose very first unit it is active on.
         tags: Tags earned.
     """
@@ -74,6 +87,7 @@ class Profile:
     echo: float
     echo_expected: float
     at_cut: float
+    template: float
     starts: float
     tags: tuple[str, ...] = ()
 
@@ -83,6 +97,15 @@ class Profile:
         if self.opening >= max(DOMINANT, LIFT * self.opening_expected):
             return "opening"
         return "closing" if self.closing >= max(DOMINANT, LIFT * self.closing_expected) else ""
+
+    def support(self, tag: str) -> float | None:
+        """The share a tag is based on, in [0, 1]; ``None`` for tags that are not the profile's."""
+        if tag in self.classes:
+            return self.classes[tag]
+        if tag == "single-word":
+            return self.words[0][1] if self.words else 0.0
+        name = _SUPPORT.get(tag)
+        return None if name is None else float(getattr(self, name))
 
     @property
     def artefact(self) -> bool:
@@ -140,6 +163,8 @@ def _tagged(profile: Profile) -> Profile:
         tags.append("last-token")
     if profile.at_cut >= DOMINANT:
         tags.append("truncation")
+    if profile.template >= DOMINANT:
+        tags.append("template-leak")
     if profile.masked >= DOMINANT:
         tags.append("massive")
     return replace(profile, tags=tuple(tags))

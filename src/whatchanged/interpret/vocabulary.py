@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from whatchanged.interpret.activity import Activity
+from whatchanged.text.markup import template_pieces
+from whatchanged.text.words import Span
 
 __all__ = ["CLASSES", "TokenText", "Vocabulary"]
 
@@ -32,12 +35,14 @@ class TokenText:
         kind: Class of each token, an index into `CLASSES`, ``[tokens]``.
         word: Word or mark each token belongs to, ``[tokens]``.
         echo: Whether that word also stands in the prompt, ``[tokens]``.
+        template: Whether it is part of a piece of a chat template, ``[tokens]``.
         layout_word: The same numbering for the words of the layout, ``[words]``.
     """
 
     kind: NDArray[np.int64]
     word: NDArray[np.int64]
     echo: NDArray[np.bool_]
+    template: NDArray[np.bool_]
     layout_word: NDArray[np.int64]
 
 
@@ -85,7 +90,17 @@ class Vocabulary:
                 word[i] = self.number(_mark(token))
         whole = [text[s:e] for s, e in zip(layout.start.tolist(), layout.end.tolist(), strict=True)]
         layout_word = np.array([self.number(_core(w)) for w in whole], dtype=np.int64)
-        return TokenText(kind=kind, word=word, echo=echo, layout_word=layout_word)
+        template = _inside(template_pieces(text), side.offsets)
+        return TokenText(kind=kind, word=word, echo=echo, template=template, layout_word=layout_word)
+
+
+def _inside(spans: Sequence[Span], offsets: tuple[NDArray[np.int32], NDArray[np.int32]]) -> NDArray[np.bool_]:
+    """Which tokens share a character with one of the spans."""
+    start, end = offsets
+    inside = np.zeros(len(start), dtype=np.bool_)
+    for begin, stop in spans:
+        inside |= (start < stop) & (end > begin)
+    return inside
 
 
 def _kind(token: str, *, opens_line: bool) -> int:

@@ -36,6 +36,8 @@ TAGS: Mapping[str, str] = {
     "last-token": "is strongest on the very last token of the answer",
     "truncation": "fires where answers were cut off, which is no behaviour",
     "massive": "fires on tokens of outsized activation, which is no behaviour",
+    "template-leak": "fires on pieces of a chat template, which is no behaviour",
+    "length": "is the length of the answer itself",
     "length-driven": "explained by a change of length",
     "length-not-identifiable": "length and behaviour cannot be told apart",
 }

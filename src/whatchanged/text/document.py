@@ -113,11 +113,16 @@ class Document:
         return _mask(self.prose, [*self.maths, *self.links])
 
     @cached_property
-    def english(self) -> str:
-        """The plain text with sentences of other languages masked too; same length."""
+    def foreign(self) -> list[Span]:
+        """Sentences in another language than English."""
         from whatchanged.text.language import non_english  # which reads documents itself
 
-        return _mask(self.plain, non_english(self))
+        return non_english(self)
+
+    @cached_property
+    def english(self) -> str:
+        """The plain text with sentences of other languages masked too; same length."""
+        return _mask(self.plain, self.foreign)
 
     @cached_property
     def sentences(self) -> list[Span]:

@@ -19,6 +19,7 @@ __all__ = [
     "sentence_length",
     "tables",
     "template_leak",
+    "template_pieces",
     "truncation",
 ]
 
@@ -126,7 +127,12 @@ def paragraphs(document: Document) -> list[Span]:
 
 def template_leak(document: Document) -> list[Span]:
     """Pieces of a chat template: special tokens, and role words such as ``User:`` that open a line."""
-    return _spans(_TEMPLATE, document.prose)
+    return template_pieces(document.prose)
+
+
+def template_pieces(text: str) -> list[Span]:
+    """The same in any text, code included."""
+    return _spans(_TEMPLATE, text)
 
 
 def truncation(document: Document) -> list[Span]:

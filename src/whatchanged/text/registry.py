@@ -9,7 +9,6 @@ from typing import Literal
 
 from whatchanged.text import markup, phrases, punctuation
 from whatchanged.text.document import Document
-from whatchanged.text.language import non_english
 from whatchanged.text.repetition import repeated_sentences
 from whatchanged.text.spelling import british_spelling
 from whatchanged.text.words import Span
@@ -340,7 +339,7 @@ _REGISTRY = (
             "german",
             "chinese",
         ),
-        spans=non_english,
+        spans=lambda document: document.foreign,
     ),
     Observable(
         name="truncation",
