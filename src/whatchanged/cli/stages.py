@@ -1,0 +1,173 @@
+"""The stages: ``run`` and each of them alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from whatchanged.cli.app import app
+from whatchanged.cli.options import (
+    After,
+    Alone,
+    Alpha,
+    Before,
+    Device,
+    Draws,
+    Dtype,
+    Json,
+    NoCheck,
+    Out,
+    ReaderName,
+    Run,
+    Sae,
+    Seed,
+    Tokens,
+)
+from whatchanged.cli.told import say, tell
+
+
+@app.command()
+def run(
+    before: Before,
+    after: After,
+    out: Out,
+    sae: Sae = "gemma-3-270m",
+    reader: ReaderName = None,
+    limit: Annotated[int | None, typer.Option("--limit", help="Use only the first N prompts.")] = None,
+    dtype: Dtype = "float32",
+    device: Device = "auto",
+    limit_tokens: Tokens = 2048,
+    no_prompt: Alone = False,
+    no_check: NoCheck = False,
+    alpha: Alpha = 0.05,
+    draws: Draws = 1000,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Answers of two checkpoints in, a report out."""
+    from whatchanged.pipeline import run as run_all
+    from whatchanged.terminal import watching
+
+    with watching(silent=as_json) as progress:
+        made = run_all(
+            before,
+            after,
+            out,
+            sae=sae,
+            reader=reader,
+            limit=limit,
+            alpha=alpha,
+            draws=draws,
+            seed=seed,
+            progress=progress,
+            dtype=dtype,
+            device=device,
+            limit_tokens=limit_tokens,
+            include_prompt=not no_prompt,
+            verify=not no_check,
+        )
+    tell(made, out, as_json)
+
+
+@app.command()
+def encode(
+    folder: Run,
+    sae: Sae = "gemma-3-270m",
+    reader: ReaderName = None,
+    dtype: Dtype = "float32",
+    device: Device = "auto",
+    limit_tokens: Tokens = 2048,
+    no_prompt: Alone = False,
+    no_check: NoCheck = False,
+    as_json: Json = False,
+) -> None:
+    """Read a run folder's answers with the reader LLM and the SAE."""
+    from whatchanged.pipeline import encode_run
+    from whatchanged.terminal import watching
+
+    with watching(silent=as_json) as progress:
+        features = encode_run(
+            folder,
+            sae=sae,
+            reader=reader,
+            progress=progress,
+            dtype=dtype,
+            device=device,
+            limit_tokens=limit_tokens,
+            include_prompt=not no_prompt,
+            verify=not no_check,
+        )
+    facts = {
+        "answers": len(features.responses.answers),
+        "encoded": features.encoded,
+        "tokens": int(features.occurrences.n_units.sum()),
+        "cut": int(features.cut.sum()),
+        "masked_tokens": int(features.masked.sum()),
+        **{k: features.health[k] for k in ("l0", "explained_variance")},
+    }
+    say(facts, as_json)
+
+
+@app.command()
+def compare(
+    folder: Run, alpha: Alpha = 0.05, draws: Draws = 1000, seed: Seed = 0, as_json: Json = False
+) -> None:
+    """Contrast the two sides of an encoded run folder."""
+    from whatchanged.pipeline import compare_run
+    from whatchanged.terminal import watching
+
+    with watching(silent=as_json) as progress:
+        diff = compare_run(folder, alpha=alpha, draws=draws, seed=seed, progress=progress)
+    names = ("n_pairs", "rows", "significant", "discovered", "length_driven", "not_identifiable")
+    say({k: diff.summary[k] for k in names}, as_json)
+
+
+@app.command()
+def interpret(folder: Run, seed: Seed = 0, as_json: Json = False) -> None:
+    """Turn a compared run folder into findings with evidence, and write its report."""
+    from whatchanged.pipeline import interpret_run
+    from whatchanged.terminal import watching
+
+    with watching(silent=as_json) as progress:
+        made = interpret_run(folder, seed=seed, progress=progress)
+    tell(made, folder, as_json)
+
+
+@app.command()
+def report(
+    folder: Run,
+    to: Annotated[
+        Path | None, typer.Option("--to", help="Where to: a folder, or one file ending in .html or .md.")
+    ] = None,
+    verify: Annotated[
+        bool,
+        typer.Option(
+            "--verify", help="Write nothing: compute every number again; exit code 1 if one differs."
+        ),
+    ] = False,
+    seed: Seed = 0,
+) -> None:
+    """Write the report of a compared run folder, there or elsewhere; or check the one that is there."""
+    if verify:
+        _verify(folder)
+        return
+    from whatchanged.pipeline import interpret as read
+    from whatchanged.pipeline import open_run
+    from whatchanged.report import report as make
+
+    typer.echo(make(read(open_run(folder), seed=seed)).save(to or folder))
+
+
+def _verify(folder: Path) -> None:
+    from whatchanged.verify import verify_run
+
+    found = verify_run(folder)
+    for m in found.mismatches:
+        typer.echo(f"{m.file}, {m.where}\n  says:   {m.says}\n  should: {m.should}")
+    if found.mismatches:
+        differing = len(found.mismatches) + found.left_out
+        typer.echo(f"{differing} lines differ from what the run's answers and features give")
+        raise typer.Exit(1)
+    typer.echo(f"all {found.numbers:,} numbers of the report follow from the run's answers and features")
