@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from servers.demo_servers import DemoServers
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -49,3 +54,12 @@ def reader_folder() -> Path:
     from whatchanged.models.embedded import reader_path
 
     return reader_path()
+
+
+@pytest.fixture(scope="session")
+def demo_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoServers]:
+    """The demo's two checkpoints, each behind a real OpenAI-compatible server on loopback."""
+    from servers.demo_servers import running_demo
+
+    with running_demo(tmp_path_factory.mktemp("adapters")) as servers:
+        yield servers

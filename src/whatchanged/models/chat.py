@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from whatchanged.artifacts import Message
+from whatchanged.store import fingerprint
 
 __all__ = ["PLAIN_CHAT_TEMPLATE", "PLAIN_TEMPLATE", "ChatFormat"]
 
@@ -72,9 +73,10 @@ class ChatFormat:
         return () if self.template == "chat" else (_NEXT_TURN,)
 
     @property
-    def thinks(self) -> bool:
-        """Whether the template knows reasoning between ``<think>`` and ``</think>``."""
-        return self.template == "chat" and "</think>" in str(self.tokenizer.chat_template)
+    def identity(self) -> dict[str, Any]:
+        """What decides how a chat is put, for fingerprints and logs."""
+        text = {"chat": self.tokenizer.chat_template, "plain": PLAIN_CHAT_TEMPLATE, "given": self.given}
+        return {"template": self.template, "system": self.system, "text": fingerprint(text[self.template])}
 
     def text(self, chat: Sequence[Message]) -> str:
         """The text the model continues.
@@ -120,6 +122,24 @@ class ChatFormat:
         if not ids:
             raise ValueError("a prompt without any token cannot be answered; remove it or use a template")
         return list(ids)
+
+    def apart(self, prompt: Sequence[int], answer: str) -> tuple[str | None, str]:
+        """Reasoning and answer of what a model wrote.
+
+        Only where the chat template knows ``</think>``; elsewhere the mark is text like any other. Reasoning
+        without its end was cut off, and then there is no answer.
+
+        Args:
+            prompt: What it continued: some templates open the reasoning themselves.
+            answer: What it wrote.
+        """
+        if self.template != "chat" or "</think>" not in str(self.tokenizer.chat_template):
+            return None, answer
+        opened = self.tokenizer.decode(prompt[-8:]).rstrip().endswith("<think>")
+        if not opened and not answer.startswith("<think>"):
+            return None, answer
+        reasoning, _, text = answer.removeprefix("<think>").partition("</think>")
+        return reasoning.strip() or None, text.strip()
 
 
 def _without_system(chat: Sequence[Message]) -> list[Message]:

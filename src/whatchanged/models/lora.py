@@ -16,10 +16,12 @@ from typing import Any, Literal
 
 from whatchanged.errors import ModelError
 from whatchanged.models.quiet import without_bars
+from whatchanged.store import fingerprint, sha256_file
 
-__all__ = ["Checkpoint", "load_checkpoint"]
+__all__ = ["Checkpoint", "Dtype", "adapter_fingerprint", "load_checkpoint"]
 
 Dtype = Literal["float32", "bfloat16"]
+_CONFIG, _TENSORS = "adapter_config.json", "adapter_model.safetensors"
 _PREFIX = "base_model.model."
 
 
@@ -104,12 +106,17 @@ def _merged(model: Any, folder: Path) -> Any:
         return PeftModel.from_pretrained(model, str(folder)).merge_and_unload()
 
 
+def adapter_fingerprint(folder: Path) -> str:
+    """Fingerprint of an adapter by the content of its two files, which must be there."""
+    return fingerprint({name: sha256_file(folder / name) for name in (_CONFIG, _TENSORS)})
+
+
 def _read_config(folder: Path) -> Mapping[str, Any]:
     """The adapter's configuration, checked for what we rely on."""
-    path = folder / "adapter_config.json"
+    path = folder / _CONFIG
     if not path.is_file():
         raise ModelError(f"no adapter_config.json in {str(folder)!r}; give the folder of a PEFT adapter")
-    if not (folder / "adapter_model.safetensors").is_file():
+    if not (folder / _TENSORS).is_file():
         raise ModelError(
             f"no adapter_model.safetensors in {str(folder)!r}; pickled adapters are not read, "
             "save it again with safe_serialization=True"
@@ -131,7 +138,7 @@ def _check_tensors(model: Any, folder: Path, *, rank: Any) -> None:
     from safetensors import SafetensorError, safe_open
 
     modules = dict(model.named_modules())
-    path = folder / "adapter_model.safetensors"
+    path = folder / _TENSORS
     found = 0
     try:
         with safe_open(path, framework="pt") as file:

@@ -34,12 +34,14 @@ def find_weights(name: str) -> Weights:
         name: `EMBEDDED`, a folder in Hugging Face format, or a name on the hub.
 
     Raises:
-        ModelError: If it looks like a path and is no folder, or the folder holds no weights.
+        ModelError: If it looks like a path and is no folder, or the folder holds no weights or only an adapter.
     """
     if name == EMBEDDED:
         return Weights(path=str(reader_path()), identity=f"gguf:{GGUF_SHA256}")
     folder = Path(name).expanduser()
     if folder.is_dir():
+        if (folder / "adapter_config.json").is_file() and not (folder / "config.json").is_file():
+            raise ModelError(f"{folder} is an adapter without its base; write BASE+{folder}")
         if not any(p.suffix in {".safetensors", ".bin"} for p in folder.iterdir()):
             raise ModelError(
                 f"{folder} holds no weights (*.safetensors); give a folder in Hugging Face format"
