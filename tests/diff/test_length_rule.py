@@ -3,10 +3,12 @@ from dataclasses import replace
 import numpy as np
 from synthetic import features, null_pair, plant, pool, wrap, write
 
+from whatchanged.artifacts import Answer, Prompt, PromptSet, Responses
 from whatchanged.diff import compare, discovered, split_halves
 from whatchanged.diff.family import STATISTICS, turn
 from whatchanged.diff.prefix import interpolated_counts
 from whatchanged.diff.units import pair
+from whatchanged.text import observables
 
 QUICK = {"extra": [], "draws": 20, "splits": 1}
 
@@ -217,3 +219,69 @@ def test_estimated_counts_of_a_prefix_by_hand():
     assert (up.tolist(), down.tolist()) == ([1], [1])
     up, down = interpolated_counts(turned, np.array([0]), count, np.array([-1, 0, 1]))
     assert (up.tolist(), down.tolist()) == ([1], [0])
+
+
+def test_the_number_of_words_is_length_and_never_a_behaviour():
+    # Longer answers half of the time, much longer on the whole: the regression could be asked and has nothing
+    # that says how many words there are but the words themselves.
+    rng = np.random.default_rng(5)
+    words = ["river", "stone", "garden", "window", "letter", "market", "winter", "bread", "engine", "copper"]
+
+    def text(sentences: int, size: int) -> str:
+        return " ".join(" ".join(rng.choice(words, size)).capitalize() + "." for _ in range(sentences))
+
+    prompts = tuple(Prompt(id=f"p{i}", text=f"about {words[i % 10]} {i}") for i in range(120))
+    responses = Responses(
+        prompts=PromptSet(prompts=prompts),
+        models=("old", "new"),
+        answers=tuple(
+            Answer(prompt_id=p.id, model=m, text=text(int(rng.integers(3, 7)) + 2 * (m == "new"), 8))
+            for p in prompts
+            for m in ("old", "new")
+        ),
+    )
+    table = observables(responses)
+    diff = compare(
+        wrap(responses, pool([np.ones((int(n), 1)) for n in table.n_units], 1)),
+        extra=[table],
+        draws=20,
+        splits=1,
+    )
+    rows = diff.table[diff.table["kind"] == "observable"].set_index("feature")
+    assert rows.loc["words", "q"] < 1e-6
+    assert rows.loc["words", "statistic"] == "log_count", "a quantity is compared by how much of it there is"
+    assert rows.loc["words", ["length", "tags"]].tolist() == ["length-driven", "length"]
+    assert (rows["tags"] == "length").sum() == 1
+    assert rows.loc["sentence_length", "reason"] != "" or rows.loc["sentence_length", "q"] > 0.05
+    assert not discovered(diff).any()
+
+
+def test_longer_sentences_are_a_behaviour_though_answers_are_of_one_length():
+    rng = np.random.default_rng(6)
+    words = ["river", "stone", "garden", "window", "letter", "market", "winter", "bread", "engine", "copper"]
+
+    def text(size: int) -> str:
+        total = int(rng.integers(50, 80))
+        sentences = [rng.choice(words, size) for _ in range(total // size)]
+        return " ".join(" ".join(s).capitalize() + "." for s in sentences)
+
+    prompts = tuple(Prompt(id=f"p{i}", text=f"about {words[i % 10]} {i}") for i in range(80))
+    responses = Responses(
+        prompts=PromptSet(prompts=prompts),
+        models=("old", "new"),
+        answers=tuple(
+            Answer(prompt_id=p.id, model=m, text=text(12 if m == "new" else 7))
+            for p in prompts
+            for m in ("old", "new")
+        ),
+    )
+    table = observables(responses)
+    diff = compare(
+        wrap(responses, pool([np.ones((int(n), 1)) for n in table.n_units], 1)),
+        extra=[table],
+        draws=20,
+        splits=1,
+    )
+    found = diff.table[discovered(diff)]
+    assert "sentence_length" in set(found["feature"])
+    assert (found.set_index("feature").loc["sentence_length", "n_after"]) == 80

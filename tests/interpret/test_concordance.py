@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
 import pytest
-from interpret_world import answers, diff_of, encode, on
+from interpret_world import answers, diff_of, encode, features_of, filler, on
 
+from whatchanged.diff import compare
 from whatchanged.interpret import interpret
 from whatchanged.interpret.concordance import named_observables
 
@@ -23,10 +25,102 @@ from whatchanged.interpret.concordance import named_observables
         ('"sorry"', set()),  # what it fires on, not what it is called
         ('"river" · opening', set()),
         ("volcanoes", set()),
+        ("question marks", {"question_marks"}),  # the longest phrase, so not the closing question
+        ("inline code and em-dashes", {"inline_code", "em_dashes"}),
+        ('"—"', {"em_dashes"}),
+        ("outer space, tables of the law, ordered food", {"tables"}),
     ],
 )
 def test_observables_a_label_names(label: str, names: set[str]) -> None:
     assert set(named_observables(label)) == names
+
+
+@pytest.mark.parametrize(
+    ("label", "senses"),
+    [
+        ("bullet points", {"bullets": 1}),
+        ("no bullet points", {"bullets": -1}),
+        ("lack of numbered lists", {"numbered_items": -1}),
+        ("answers without any headings, bold text", {"bold": 1, "headings": -1}),
+        ("concise answers", {"words": -1}),
+        ("less concise answers", {"words": 1}),
+        ("verbose, confident tone", {"hedges": -1, "words": 1}),
+        ("American spelling", {"british_spelling": -1}),
+        ("non-English text", {"non_english": 1}),
+    ],
+)
+def test_a_label_may_speak_of_having_or_of_lacking(label: str, senses: dict[str, int]) -> None:
+    assert dict(named_observables(label)) == senses
+
+
+@pytest.mark.parametrize(
+    ("label", "feature", "observable", "warned"),
+    [
+        ("concise answers", 1.0, 0.9, True),  # fires more, and the answers grew
+        ("concise answers", 1.0, -0.9, False),
+        ("verbose answers", 1.0, 0.9, False),
+        ("verbose answers", -1.0, 0.9, True),
+    ],
+)
+def test_the_sense_of_a_label_decides_what_contradicts_it(
+    label: str, feature: float, observable: float, warned: bool
+) -> None:
+    responses = answers(["One two three."] * 20, ["One two three four."] * 20)
+    occurrences, tokens = encode(responses, [on("two")])
+    rows = [
+        {"kind": "feature", "feature": "0", "delta": feature},
+        {"kind": "observable", "feature": "words", "delta": observable, "length": "length-driven"},
+    ]
+    found = interpret(diff_of(responses, occurrences, rows), tokens=tokens, labels={0: label})
+    finding = next(f for f in found.items if f.id == "feature:0")
+    assert finding.contradicts == (("words",) if warned else ())
+    assert finding.notes[0].startswith("Warning: the label names words") == warned
+
+
+def test_a_count_that_leans_the_other_way_within_chance_is_a_caution() -> None:
+    responses = answers(["One **two** three."] * 20, ["One two three."] * 20)
+    occurrences, tokens = encode(responses, [on("two")])
+    unsure = {"q": 0.4, "p": 0.3, "lo": -0.1, "hi": 0.1}
+    for row, leaning in (
+        ({"delta": -0.05}, True),
+        ({"delta": 0.0, "per_1000_before": 3.0, "per_1000_after": 1.0}, True),  # fewer, on as many prompts
+        ({"delta": 0.05, "per_1000_before": 1.0, "per_1000_after": 3.0}, False),
+    ):
+        rows = [
+            {"kind": "feature", "feature": "0", "delta": 0.5},
+            {"kind": "observable", "feature": "bold"} | unsure | row,
+        ]
+        (finding,) = interpret(diff_of(responses, occurrences, rows), tokens=tokens, labels={0: "bold type"})
+        assert finding.contradicts == ()
+        cautions = [n for n in finding.notes if n.startswith("Caution: the label names bold")]
+        assert len(cautions) == leaning
+
+
+def test_the_double_space_feature_in_a_whole_report() -> None:
+    # What was published of such a feature: "fewer numbered lists". It fires on double spaces, which fell
+    # from 12 prompts in 40 to none, while the numbered items rose.
+    rng = np.random.default_rng(0)
+    before, after = [], []
+    for i in range(40):
+        a, b = (" ".join(filler(rng, 5)) for _ in range(2))
+        before.append((a.replace(". ", ".  ") if i < 12 else a) + "\n1. river\n2. stone")
+        after.append(b + "\n1. river\n2. stone\n3. bread\n4. copper")
+    responses = answers(before, after)
+    occurrences, tokens = encode(
+        responses, [lambda t, i: float(bool(re.fullmatch(" {2,}", t[i]))), on("river", "stone")]
+    )
+    diff = compare(features_of(responses, occurrences), draws=20, splits=1)
+    counts = diff.table.set_index(["kind", "feature"])["delta"]
+    assert counts["observable", "numbered_items"] == 1.0
+    assert counts["observable", "double_spaces"] == counts["feature", "0"] == -0.3
+    found = interpret(diff, tokens=tokens, labels={0: "numbered lists"}, label_source="catalogue")
+    feature = next(f for f in (*found.items, *found.aside) if f.id == "feature:0")
+    assert feature.contradicts == ("numbered_items",)
+    assert feature.notes[0].startswith(
+        "Warning: the label names numbered items, and this row says less of it"
+    )
+    assert "whitespace" in feature.tags
+    assert feature.id not in {f.id for f in found.items}
 
 
 def test_the_list_feature_that_fires_on_double_spaces() -> None:

@@ -14,7 +14,8 @@ from whatchanged.interpret import interpret
 from whatchanged.interpret.activity import ActivityReader
 from whatchanged.interpret.candidates import candidates, thresholds
 from whatchanged.interpret.labels import label, term_label
-from whatchanged.interpret.profile import Profile, profiles
+from whatchanged.interpret.notes import MEANING, tag_notes
+from whatchanged.interpret.profile import ARTEFACTS, Profile, profiles
 
 TEXT = "Certainly! Rivers carry **stones**  and sand.\n\n- Rivers\n- Lakes\n1. Unbelievable things?"
 
@@ -125,6 +126,42 @@ def test_truncated_ends_and_universal_first_tokens_are_artefacts() -> None:
     assert profile_of(whole, last).tags == ("last-token",)
     assert "truncation" in profile_of(cut, last).tags
     assert profile_of(whole, first).tags == ("first-token",)
+
+
+def test_pieces_of_a_chat_template_are_an_artefact() -> None:
+    leaking = ["Rivers carry stones.\nUser: and sand?\nAssistant: yes"] * 4
+    fires = on("User", "Assistant", ":")
+    profile = profile_of(answers(leaking, leaking), fires)
+    assert profile.tags == ("template-leak",)
+    assert profile.template == profile.support("template-leak") == 1.0
+    assert profile.artefact
+    tame = ["Rivers carry stones. The User knows: the Assistant helps."] * 4
+    assert "template-leak" not in profile_of(answers(tame, tame), fires).tags
+
+
+def test_every_tag_says_what_it_is_based_on() -> None:
+    def fires(tokens: list[str], i: int) -> float:
+        return {"4": 9.0, "sand": 1.0}.get(tokens[i].strip(), 0.0)
+
+    profile = profile_of(answers(["4 and sand."] * 3, ["4 and sand."] * 3), fires)
+    assert profile.tags == ("digits", "first-token")
+    digits, first = tag_notes(profile.tags, profile)
+    assert digits == ("It fires on digits. Evidence: 90.0 % of its activation, over 6 answers looked at.")
+    assert first.endswith(
+        "Evidence: 100.0 % of the 6 answers looked at peak there, and it is active there in 100.0 % of all answers."
+    )
+    row = {"delta": 0.4, "delta_length": 0.02, "p_prefix": 0.5, "p_firth": float("nan")}
+    (length,) = tag_notes(("length-driven",), profile, row)
+    assert length.endswith("Evidence: cut to one length, Δ goes from +40.0 to +2.0 points (p = 0.5).")
+    assert tag_notes(("length-not-identifiable",), profile, {"delta_length": np.nan, "p_firth": np.nan}) == (
+        "Lengths differ so much that this effect cannot be told apart from length.",
+    )
+    for tag in ARTEFACTS | set(profile.classes) & set(MEANING) | {"single-word", "prompt-echo", "last-token"}:
+        share = profile.support(tag)
+        assert share is not None
+        assert 0 <= share <= 1
+        assert tag in MEANING
+    assert profile.support("length") is None
 
 
 def test_whitespace_rows_are_set_aside_and_markdown_rows_stay() -> None:

@@ -65,6 +65,22 @@ def test_cap_keeps_the_most_frequent() -> None:
     assert lexical(responses, min_prompts=1, max_terms=3).names == ("^milk", "^tea", "tea")
 
 
+def test_openings_have_one_to_four_words_and_pass_over_marks() -> None:
+    found, _ = terms("Sure! Here is **a list** of tea.")
+    openings = [t for t in found if t.startswith("^")]
+    assert openings == ["^sure", "^sure here", "^sure here is", "^sure here is a"]
+    assert all(found[t] == [1, 0, 0] for t in openings)
+    assert [t for t in terms("^ power")[0] if t.startswith("^")] == ["^", "^power"]
+
+
+def test_an_opening_that_always_goes_on_alike_is_left_to_the_longer_one() -> None:
+    responses = pair([("Here is tea", "Here is milk")] * 3 + [("Here is tea", "So it is")])
+    names = lexical(responses, min_prompts=1).names or ()
+    assert [n for n in names if n.startswith("^")] == [
+        *("^here is", "^here is milk", "^here is tea", "^so it is")
+    ]
+
+
 def test_bad_threshold_names_the_remedy() -> None:
     with pytest.raises(ValueError, match=r"at least 1; got 0; leave it out"):
         lexical(pair([("a", "b")]), min_prompts=0)

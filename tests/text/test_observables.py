@@ -4,6 +4,8 @@ import time
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from whatchanged.artifacts import Answer, Occurrences, Prompt, PromptSet, Responses
 from whatchanged.text import OBSERVABLE_WORDS, OBSERVABLES, families, observables
@@ -216,6 +218,65 @@ def test_registry_is_described() -> None:
         assert (observable.spans is None) != (observable.amount is None)
     words = [w for o in OBSERVABLES.values() for w in o.words]
     assert len(words) == len(set(words)), "a word names one observable"
+
+
+WORDING = {"apology", "as_an_ai", "british_spelling", "closing_offer", "first_person", "hedges"} | {
+    *("opening_phrase", "praise", "refusal", "safety_notes")
+}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Il me semble que le programme de la semaine est dans le centre, et vous organisez les jeux pour nous.",
+        "Das ist eine gute Frage und ich habe sie nicht mit dem Programm von mir für die Kinder.",
+        "Me gusta que el color de la casa y el jardín es para todos los niños.",
+        "今日は雨が降ります。私は家にいます。",
+        "我认为这是一个很好的问题。对不起，我不能帮助你。",
+    ],
+)
+def test_english_wording_is_not_read_into_other_languages(text: str) -> None:
+    marks = found(text)
+    assert "non_english" in marks
+    assert not WORDING & set(marks)
+
+
+def test_the_english_part_of_a_mixed_answer_still_counts() -> None:
+    text = "I am sorry. Il me semble que le programme de la semaine est dans le centre pour vous. My colour."
+    marks = found(text)
+    assert (marks["first_person"][0], marks["apology"][0], marks["british_spelling"][0]) == (2, 1, 1)
+
+
+def test_a_phrase_names_one_observable_in_one_sense() -> None:
+    senses = [w for o in OBSERVABLES.values() for w in (*o.words, *o.opposites)]
+    assert len(senses) == len(set(senses))
+    assert all("-" not in w for w in senses), "hyphens of a label are read as blanks"
+
+
+TEXTS = [text for _, text, _ in COUNTED]
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.data())
+def test_swapped_and_shuffled_answers_have_the_same_observables(data: st.DataObject) -> None:
+    sides = data.draw(
+        st.lists(st.tuples(st.sampled_from(TEXTS), st.sampled_from(TEXTS)), min_size=1, max_size=5)
+    )
+    before, after = [a for a, _ in sides], [b for _, b in sides]
+    plain, swapped = observables(pair(before, after)), observables(pair(after, before))
+    order = data.draw(st.permutations(range(len(sides))))
+    shuffled = observables(pair([before[i] for i in order], [after[i] for i in order]))
+    for i in range(len(sides)):
+        # answers stand in the order before, after within each prompt
+        assert cells(plain, 2 * i) == cells(swapped, 2 * i + 1)
+        assert cells(plain, 2 * i + 1) == cells(swapped, 2 * i)
+        assert cells(plain, 2 * order[i]) == cells(shuffled, 2 * i)
+
+
+def cells(table: Occurrences, i: int) -> list[tuple[float, ...]]:
+    at = slice(int(table.indptr[i]), int(table.indptr[i + 1]))
+    parts = (table.column, table.maximum, table.count, table.total, table.first, table.last)
+    return [*zip(*(part[at].tolist() for part in parts), strict=True), (float(table.n_units[i]),)]
 
 
 def test_families_are_observables_then_terms() -> None:
