@@ -5,7 +5,14 @@ import random
 import pytest
 
 from whatchanged.text import clusters, jaccard
-from whatchanged.text.duplicates import _same_content, _tokens, near_duplicates
+from whatchanged.text.duplicates import (
+    _same_content,
+    _tokens,
+    near_duplicates,
+    overlap,
+    repeated,
+    shingles,
+)
 
 LONG = "Read the passage with care, weigh both sides of the matter, and then answer in two short paragraphs. "
 
@@ -76,3 +83,38 @@ def test_edges() -> None:
     assert clusters(["", "  "]) == [0, 0]
     with pytest.raises(ValueError, match=r"above 0 and at most 1; got 0; 0\.7"):
         clusters(["a"], threshold=0)
+
+
+def test_what_comes_again_in_another_group() -> None:
+    long = (
+        "The harbour lies still and the lanterns are lit along the quay while the boats come home, one by one"
+    )
+    texts = [
+        long,
+        long + ".",
+        "no such thing",
+        long.replace("one by one", "two by two"),
+        "no such thing",
+        "alone",
+    ]
+    sets = [shingles(t) for t in texts]
+    # 83 letters without the articles: 79 shingles, of which the last ten differ; 69 / 89.
+    assert [round(overlap(sets[0], s), 2) for s in sets] == [1.0, 1.0, 0.0, 0.78, 0.0, 0.0]
+    assert repeated(sets, [1, 2, 3, 4, 5, 6]) == [True, True, True, False, True, False]
+    assert repeated(sets, [1, 1, 3, 4, 3, 6]) == [False] * 6, "likeness within a group does not count"
+    assert repeated(sets, [1, 1, 3, 4, 3, 6], threshold=0.75) == [True, True, False, True, False, False]
+    assert repeated(sets[::-1], [6, 5, 4, 3, 2, 1]) == repeated(sets, [1, 2, 3, 4, 5, 6])[::-1]
+
+
+def test_repeats_agree_with_comparing_every_pair() -> None:
+    draw = random.Random(5)
+    words = ["amber", "silver", "quiet", "open", "green", "hill", "lake", "road", "door", "boat"]
+    texts = [" ".join(draw.choices(words, k=draw.randint(1, 6))) for _ in range(120)]
+    sets, groups = [shingles(t) for t in texts], [draw.randrange(20) for _ in texts]
+    for threshold in (0.3, 0.6, 0.9):
+        expected = [
+            any(g != h and overlap(x, y) >= threshold for y, h in zip(sets, groups, strict=True))
+            for x, g in zip(sets, groups, strict=True)
+        ]
+        assert 0 < sum(expected) < len(texts)
+        assert repeated(sets, groups, threshold=threshold) == expected

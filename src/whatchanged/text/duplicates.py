@@ -1,13 +1,13 @@
-"""Near-duplicate prompts, which must not count as independent ones."""
+"""Near-duplicate texts: prompts that must not count as independent ones, answers that come again."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 
-__all__ = ["clusters", "jaccard", "near_duplicates", "shingles"]
+__all__ = ["clusters", "jaccard", "near_duplicates", "overlap", "repeated", "shingles"]
 
 _SHINGLE = 5
 _TOKEN = re.compile(r"[^\W_]+(?:['’][^\W_]+)*|[^\w\s]|_")
@@ -35,8 +35,13 @@ def shingles(text: str) -> frozenset[str]:
 
 def jaccard(a: str, b: str) -> float:
     """Shared over all five-character shingles of two normalised texts, 0 to 1; 1 for two empty ones."""
-    x, y = shingles(a), shingles(b)
-    return len(x & y) / len(x | y)
+    return overlap(shingles(a), shingles(b))
+
+
+def overlap(x: frozenset[str], y: frozenset[str]) -> float:
+    """Jaccard similarity of two sets of `shingles`, 0 to 1."""
+    shared = len(x & y)
+    return shared / (len(x) + len(y) - shared)
 
 
 def _one_letter_apart(a: str, b: str) -> bool:
@@ -61,33 +66,79 @@ def _same_content(a: Sequence[str], b: Sequence[str]) -> bool:
     return not right
 
 
+def _alike(
+    sets: Sequence[frozenset[str]], threshold: float, wanted: Callable[[int, int], bool]
+) -> Iterator[tuple[int, int]]:
+    """All pairs of sets with at least this Jaccard similarity that are wanted, by a prefix-filtered index (exact).
+
+    ``wanted`` is asked just before a pair is compared, so it may depend on the pairs found so far.
+    """
+    frequency = Counter(gram for grams in sets for gram in grams)
+    index: dict[str, list[int]] = {}
+    for i in sorted(range(len(sets)), key=lambda i: (len(sets[i]), i)):
+        rare_first = sorted(sets[i], key=lambda gram: (frequency[gram], gram))
+        # Two sets with Jaccard >= t share one of the rarest |x| - ceil(t |x|) + 1 shingles of each.
+        prefix = rare_first[: len(rare_first) - _ceil(threshold * len(rare_first)) + 1]
+        for j in sorted({j for gram in prefix for j in index.get(gram, ())}):
+            if len(sets[j]) < threshold * len(sets[i]) or not wanted(i, j):
+                continue
+            shared = len(sets[i] & sets[j])
+            union = len(sets[i]) + len(sets[j]) - shared
+            if shared >= threshold * union:
+                yield (min(i, j), max(i, j))
+        for gram in prefix:
+            index.setdefault(gram, []).append(i)
+
+
 def near_duplicates(texts: Sequence[str], *, threshold: float = 0.7) -> Iterator[tuple[int, int]]:
-    """All pairs of near-duplicates, each once, by a prefix-filtered inverted index (exact).
+    """All pairs of near-duplicates, each once.
 
     See `clusters` for what counts as one.
 
     Raises:
         ValueError: The threshold is not in (0, 1].
     """
-    if not 0 < threshold <= 1:
-        raise ValueError(f"threshold must be above 0 and at most 1; got {threshold}; 0.7 is the default")
+    _check(threshold)
     tokens = [_tokens(text) for text in texts]
-    sets = [_shingles(t) for t in tokens]
-    frequency = Counter(gram for grams in sets for gram in grams)
-    index: dict[str, list[int]] = {}
-    for i in sorted(range(len(texts)), key=lambda i: (len(sets[i]), i)):
-        rare_first = sorted(sets[i], key=lambda gram: (frequency[gram], gram))
-        # Two sets with Jaccard >= t share one of the rarest |x| - ceil(t |x|) + 1 shingles of each.
-        prefix = rare_first[: len(rare_first) - _ceil(threshold * len(rare_first)) + 1]
-        for j in sorted({j for gram in prefix for j in index.get(gram, ())}):
-            if len(sets[j]) < threshold * len(sets[i]):
-                continue
-            shared = len(sets[i] & sets[j])
-            union = len(sets[i]) + len(sets[j]) - shared
-            if shared >= threshold * union and _same_content(tokens[i], tokens[j]):
-                yield (min(i, j), max(i, j))
-        for gram in prefix:
-            index.setdefault(gram, []).append(i)
+    for i, j in _alike([_shingles(t) for t in tokens], threshold, lambda i, j: True):
+        if _same_content(tokens[i], tokens[j]):
+            yield i, j
+
+
+def repeated(
+    texts: Sequence[frozenset[str]], groups: Sequence[Hashable], *, threshold: float = 0.9
+) -> list[bool]:
+    """Which texts come again, in the same or nearly the same words, in another group.
+
+    Args:
+        texts: The `shingles` of the texts, such as the answers of one checkpoint.
+        groups: Group of each text, such as the prompt it answers; likeness within a group does not count.
+        threshold: Least Jaccard similarity, in (0, 1]; see `jaccard`.
+
+    Raises:
+        ValueError: The threshold is not in (0, 1].
+    """
+    _check(threshold)
+    members: dict[frozenset[str], set[Hashable]] = {}  # equal texts are compared once
+    for text, group in zip(texts, groups, strict=True):
+        members.setdefault(text, set()).add(group)
+    distinct = list(members)
+    found = [len(members[text]) > 1 for text in distinct]
+
+    def wanted(i: int, j: int) -> bool:
+        return not (found[i] and found[j]) and len(members[distinct[i]] | members[distinct[j]]) > 1
+
+    for i, j in _alike(distinct, threshold, wanted):
+        found[i] = found[j] = True
+    again = dict(zip(distinct, found, strict=True))
+    return [again[text] for text in texts]
+
+
+def _check(threshold: float) -> None:
+    if not 0 < threshold <= 1:
+        raise ValueError(
+            f"threshold must be above 0 and at most 1; got {threshold}; 0.7 suits prompts, 0.9 answers"
+        )
 
 
 def _ceil(value: float) -> int:

@@ -18,7 +18,7 @@ __all__ = ["language_of", "non_english"]
 _LANGUAGES = (
     "ar bg bn ca cs da de el en es et eu fa fi fr gu he hi hr hu hy id is it ja ka kn ko lt lv mk ml mr ms ne nl no "
     "pa pl pt ro ru sk sl sq sr sv sw ta te th tl tr uk ur vi zh"
-).split()
+)
 _SURE = 0.9
 _LETTERS = 20
 _DENSE = 6  # a letter of a script without cases says more: 猫 is a word
@@ -81,7 +81,7 @@ def _identifier() -> LanguageIdentifier:
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
     found = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
-    found.set_languages(_LANGUAGES)
+    found.set_languages(_LANGUAGES.split())
     return found
 
 
@@ -89,7 +89,7 @@ def language_of(text: str) -> str | None:
     """ISO 639-1 code of the language most of a text is in, or ``None`` in doubt.
 
     Code, formulas and links are left out; the first 4,000 characters decide. In doubt means: fewer
-    than twenty letters (six of scripts without capitals), no language of 59 common ones that reaches
+    than twenty letters (six of scripts without capitals), no language of 57 common ones that reaches
     a probability of .9, or a text such as a list of names that is in none. Close relatives in short
     texts (Danish and Norwegian, Indonesian and Malay) stay in doubt.
 

@@ -203,7 +203,7 @@ def test_malformed_calls_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"^calls\.jsonl:2: neither a prompt nor an id of one; delete"):
         load(write(path, [good, {"response": body("B")}]), good_side())
     with pytest.raises(
-        InputError, match=r"^calls\.jsonl:1: a prompt must be text or a list of chat messages; got 7"
+        InputError, match=r"^calls\.jsonl:1: a prompt must be text or a list of chat messages; got '7'"
     ):
         load(write(path, [call("A", 7)]), good_side())
     bad = call("A", user("a"))
