@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from whatchanged.errors import (
         CorruptCache,
         InputError,
+        LLMError,
         MismatchError,
         MissingExtra,
         ModelError,
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from whatchanged.prompts import prompt_bank
     from whatchanged.report import Report, report
     from whatchanged.responses import load
+    from whatchanged.responses.collect import collect, estimate
 
 _HOME = {
     "artifacts": (
@@ -70,6 +72,7 @@ _HOME = {
     "errors": (
         "CorruptCache",
         "InputError",
+        "LLMError",
         "MismatchError",
         "MissingExtra",
         "ModelError",
@@ -81,6 +84,7 @@ _HOME = {
     "prompts": ("prompt_bank",),
     "report": ("Report", "report"),
     "responses": ("load",),
+    "responses.collect": ("collect", "estimate"),
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names}
 
@@ -96,6 +100,7 @@ __all__ = [
     "Finding",
     "Findings",
     "InputError",
+    "LLMError",
     "MismatchError",
     "MissingExtra",
     "ModelError",
@@ -108,9 +113,11 @@ __all__ = [
     "SAEError",
     "StoreError",
     "WhatchangedError",
+    "collect",
     "compare",
     "discovered",
     "encode",
+    "estimate",
     "interpret",
     "load",
     "load_sae",

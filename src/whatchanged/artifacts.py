@@ -151,12 +151,12 @@ class Dropped:
 
     Attributes:
         reason: ``missing``, ``empty``, ``errored``, ``refused_by_api`` (a content filter let nothing
-            through), ``duplicate`` (same prompt, model and sample again; of prompts, the same text as
-            `prompt_id`), ``unlisted`` (its prompt is not in the set asked for), ``unpaired`` (no usable
-            answer of another checkpoint to this prompt), ``truncated`` and ``partner_truncated`` (left
-            out in pairs on request), or ``part`` (no answer but a part of one that is no text: a tool
-            call, an image, reasoning).
-        where: File and line, where known.
+            through), ``unasked`` (the collection stopped before it), ``duplicate`` (same prompt, model
+            and sample again; of prompts, the same text as `prompt_id`), ``unlisted`` (its prompt is not
+            in the set asked for), ``unpaired`` (no usable answer of another checkpoint to this prompt),
+            ``truncated`` and ``partner_truncated`` (left out in pairs on request), or ``part`` (no
+            answer but a part of one that is no text: a tool call, an image, reasoning).
+        where: File and line, or of a collected answer what went wrong; where known.
     """
 
     reason: str

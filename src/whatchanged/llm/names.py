@@ -49,12 +49,13 @@ def key_names(name: str) -> tuple[str, ...]:
     return ("OPENROUTER_API_KEY",)
 
 
-def chat_model(name: str, **options: Any) -> ChatModel:
+def chat_model(name: str, *, keyless: bool = False, **options: Any) -> ChatModel:
     """The chat model of a name.
 
     Args:
         name: ``google/gemini-2.0-flash-001`` (OpenRouter), ``openai:gpt-4o-mini``, ``google:gemini-2.5-flash``,
             ``http://localhost:8080/v1#model``, ``hf:ID_OR_PATH[+ADAPTER]``, ``gguf:PATH`` or ``scripted:FILE``.
+        keyless: Go on without a key where it is missing: enough to ask for the price, not for an answer.
         **options: Of `HTTPModel` (``timeout``, ``provider``, ``extra``, ``check_served``), or of the local
             model for ``hf:`` and ``gguf:``.
 
@@ -82,7 +83,7 @@ def chat_model(name: str, **options: Any) -> ChatModel:
         value = secret("WHATCHANGED_API_KEY")
         key = find_key("WHATCHANGED_API_KEY", purpose=f"ask {address}") if value else None
         return HTTPModel(name=name, model=model, base_url=address, key=key, **options)
-    key = _key(name)
+    key = _key(name, keyless)
     if name.startswith("openai:"):
         model = name.removeprefix("openai:")
         return HTTPModel(name=name, model=model, base_url=_OPENAI, key=key, dialect="openai", **options)
@@ -92,6 +93,9 @@ def chat_model(name: str, **options: Any) -> ChatModel:
     return HTTPModel(name=name, model=name, base_url=_OPENROUTER, key=key, dialect="openrouter", **options)
 
 
-def _key(name: str) -> Key:
+def _key(name: str, keyless: bool) -> Key | None:
     where = name.split(":")[0] if name.startswith(("openai:", "google:")) else "OpenRouter"
-    return find_key(*key_names(name), purpose=f"ask {name} ({where})")
+    names = key_names(name)
+    if keyless and not any(secret(variable) for variable in names):
+        return None
+    return find_key(*names, purpose=f"ask {name} ({where})")

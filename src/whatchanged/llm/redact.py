@@ -21,8 +21,9 @@ class Redactor:
     """Replaces secrets by ``[NAME]``, also where they were encoded on the way.
 
     Known forms: plain; base64 and its URL-safe alphabet, at any place within a longer encoded text;
-    hex in either case; percent-encoded; escaped as in JSON, ``repr`` and HTML. Secrets of fewer than
-    4 characters are left alone, and so are encoded forms of fewer than 8, which would hit ordinary text.
+    hex in either case; these also backwards; percent-encoded; escaped as in JSON, ``repr`` and HTML. Secrets
+    of fewer than 4 characters are left alone, and so are encoded forms of fewer than 8, which would hit
+    ordinary text. For texts that hold secrets in pieces see `whatchanged.llm.scattered`.
 
     Args:
         secrets: Values by the names that stand in their place. Empty values are passed over.
@@ -45,6 +46,11 @@ class Redactor:
     def inside(self, text: str) -> bool:
         """Whether the text holds a secret in any of its forms."""
         return any(form in text for form in self._forms)
+
+    @property
+    def forms(self) -> Mapping[str, str]:
+        """Every form that is looked for, longest first, and what stands in its place."""
+        return self._forms
 
     @property
     def longest(self) -> int:
@@ -100,9 +106,11 @@ def _forms(secret: str) -> Iterator[str]:
         yield escaped[1:-1]
     yield json.dumps(secret)[1:-1].replace("/", "\\/")
     yield html.escape(secret)
+    yield secret[::-1]
     for coded in (raw.hex(), raw.hex().upper(), *_base64(raw)):
         if len(coded) >= _SHORTEST_CODED:
             yield coded
+            yield coded[::-1]
 
 
 def _lower_escapes(text: str) -> str:

@@ -8,8 +8,7 @@ __all__ = ["another_model"]
 
 _FAMILIES = frozenset(
     ("claude", "command", "deepseek", "gemini", "gemma", "glm", "gpt", "grok", "kimi", "llama", "mistral")
-    + ("mixtral", "nova", "phi", "qwen", "smollm")
-)
+) | {"mixtral", "nova", "phi", "qwen", "smollm"}
 _TIERS = frozenset(
     ("flash", "haiku", "large", "lite", "medium", "mini", "nano", "opus", "pro", "small", "sonnet", "ultra")
 )
@@ -43,7 +42,7 @@ def another_model(asked: str, served: str) -> bool:
 def _words(name: str) -> list[str]:
     """The name's parts: no path, no vendor, no variant after a colon, versions written with a dot."""
     last = name.lower().rstrip("/").rsplit("/", 1)[-1].split(":", 1)[0].removesuffix(".gguf")
-    last = re.sub(r"(?<![\d.])(\d)[-_](\d)(?![\d.])", r"\1.\2", last)
+    last = re.sub(r"(?<![\d.])(\d)[-_](\d)(?![\d.a-z])", r"\1.\2", last)
     return [word for word in re.split(r"[-_@ ]+", last) if word]
 
 
