@@ -67,6 +67,14 @@ def test_a_saved_run_is_read_as_answers(tmp_path: Path) -> None:
     assert again.counts == first.counts
 
 
+def test_a_run_made_from_logs_keeps_every_count(tmp_path: Path) -> None:
+    data = Path(__file__).parent / "data"
+    first = load(data / "harbour-1.eval", data / "harbour-2.eval")
+    assert open_folder(save(first, tmp_path)) == first
+    again = load(f"{tmp_path}#{first.before}", f"{tmp_path}#{first.after}")
+    assert (again.answers, again.counts) == (first.answers, first.counts)
+
+
 def test_a_failed_write_leaves_the_old_file(responses: Responses, tmp_path: Path) -> None:
     save(responses, tmp_path)
     broken = Responses(

@@ -20,6 +20,8 @@ __all__ = [
     "Observed",
     "Page",
     "Row",
+    "Screened",
+    "Share",
     "Side",
     "Slice",
     "Snippet",
@@ -123,6 +125,36 @@ class Length:
     longer: float
     shorter: float
     prompts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """A share of one kind of answers on both sides; `apart` says whether they differ notably."""
+
+    name: str
+    before: float | None
+    after: float | None
+    apart: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Screened:
+    """What could pass for a behaviour in one comparison: answers that are cut, refused, empty, repeated.
+
+    Attributes:
+        after: The checkpoint compared with the baseline.
+        shares: Every share that was looked at.
+        prompts: Prompts that both answered.
+        identical, near_identical: Share of them with the same answer on both sides, and nearly the same.
+        warnings: Sentences about what differs notably.
+    """
+
+    after: str
+    shares: tuple[Share, ...]
+    prompts: int
+    identical: float
+    near_identical: float
+    warnings: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -353,6 +385,7 @@ class Page:
     """The whole report.
 
     Attributes:
+        screened: Whether the answers are fit to be compared, per comparison.
         axis: Ticks of the common axis of every forest plot.
         length_driven: Rows of the table the length rule set aside.
         left_out: Significant rows redundant with no finding shown, for which the list had no place.
@@ -366,6 +399,7 @@ class Page:
 
     head: Head
     lengths: tuple[Length, ...]
+    screened: tuple[Screened, ...]
     trust: Trust
     axis: tuple[Tick, ...]
     rows: tuple[Row, ...]
