@@ -10,10 +10,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from whatchanged import InputError, Prompt, PromptSet
+from whatchanged import Answer, InputError, Prompt, PromptSet, Responses
 from whatchanged.artifacts import Message
 from whatchanged.prompts import load_prompts, prompt_bank, save_prompts
-from whatchanged.responses import load
+from whatchanged.responses import load, open_folder, save
 
 ROWS = [
     {"id": "a", "prompt": "Why is the sea salty?", "category": "facts", "reveals": 'depth, or a "hedge"'},
@@ -202,3 +202,13 @@ def test_saved_prompts_come_back_equal_from_file_and_folder(tmp_path: Path) -> N
     path = save_prompts(bank, tmp_path / "prompts.jsonl")
     assert load_prompts(path).prompts == bank.prompts
     assert load_prompts(tmp_path).prompts == bank.prompts
+
+
+def test_a_saved_run_keeps_chats_and_what_they_reveal(tmp_path: Path) -> None:
+    prompts = prompt_bank(8, categories=["multi_turn", "code"])
+    answers = tuple(
+        Answer(prompt_id=p.id, model=model, text=f"{model} on {p.id}") for p in prompts for model in "ab"
+    )
+    run = Responses(prompts=prompts, models=("a", "b"), answers=answers)
+    assert open_folder(save(run, tmp_path)) == run
+    assert load_prompts(tmp_path).prompts == prompts.prompts

@@ -11,6 +11,7 @@ from typing import Any
 
 from whatchanged.artifacts import Answer, Dropped, Prompt, PromptSet, Responses
 from whatchanged.errors import InputError, StoreError
+from whatchanged.tables.chat import as_chat, prompt_row
 from whatchanged.tables.jsons import read_jsonl
 
 __all__ = ["open_folder", "read_prompts", "save"]
@@ -22,18 +23,17 @@ _SCHEMA = 1
 def save(responses: Responses, folder: str | Path) -> Path:
     """Writes responses into a folder, each file whole or not at all.
 
-    ``prompts.jsonl`` has id, prompt, category, cluster; ``responses.jsonl`` prompt_id, model, sample,
-    text, finish_reason, and after the answers one line for each dropped one, with ``dropped`` (the
-    reason) and ``where`` instead of a text; ``responses.meta.json`` the order of the models, the
-    sources and the number of lines.
+    ``prompts.jsonl`` has id, prompt, category, cluster, and where there are any messages and reveals;
+    ``responses.jsonl`` prompt_id, model, sample, text, finish_reason, and after the answers one line for
+    each dropped one, with ``dropped`` (the reason) and ``where`` instead of a text;
+    ``responses.meta.json`` the order of the models, the sources and the number of lines.
 
     Returns:
         The folder.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    _write(folder / _PROMPTS, ({"id": p.id, "prompt": p.text, "category": p.category, "cluster": p.cluster}
-                               for p in responses.prompts))  # fmt: skip
+    _write(folder / _PROMPTS, (prompt_row(p) for p in responses.prompts))
     _write(folder / _ANSWERS, _lines(responses))
     sheet = {
         "schema": _SCHEMA,
@@ -131,6 +131,13 @@ def read_prompts(path: Path) -> PromptSet:
         if not isinstance(row.get("id"), str) or not isinstance(row.get("prompt"), str):
             raise InputError("a prompt needs an id and a prompt, both text; write them", where=where)
         prompts.append(
-            Prompt(id=row["id"], text=row["prompt"], category=row.get("category"), cluster=row.get("cluster"))
+            Prompt(
+                id=row["id"],
+                text=row["prompt"],
+                category=row.get("category"),
+                cluster=row.get("cluster"),
+                messages=as_chat(row["messages"], where) if row.get("messages") else (),
+                reveals=row.get("reveals"),
+            )
         )
     return PromptSet(prompts=tuple(prompts), source=path.name)

@@ -8,12 +8,12 @@ from os import PathLike
 from pathlib import Path
 
 from whatchanged.artifacts import PromptSet
+from whatchanged.llm.blocking import run_blocking
 from whatchanged.llm.keys import secret
 from whatchanged.llm.names import chat_model, key_names
 from whatchanged.llm.prices import FREE, Price, read_prices
 from whatchanged.llm.protocol import Batching, ChatModel, ChatRequest
 from whatchanged.responses.collect.answers import ended, outcomes
-from whatchanged.responses.collect.blocking import run_blocking
 from whatchanged.responses.collect.budget import known_price
 from whatchanged.responses.collect.lines import Line
 from whatchanged.responses.collect.log import LOG, read_log

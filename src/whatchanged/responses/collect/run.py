@@ -14,12 +14,12 @@ from typing import Any
 
 from whatchanged.artifacts import PromptSet, Responses
 from whatchanged.errors import AccessDenied
+from whatchanged.llm.blocking import run_blocking
 from whatchanged.llm.names import chat_model, key_names
 from whatchanged.llm.prices import Price, read_prices
 from whatchanged.llm.protocol import Batching, ChatModel
 from whatchanged.responses.collect.answers import ended, outcomes, to_responses
 from whatchanged.responses.collect.batches import run_slices
-from whatchanged.responses.collect.blocking import run_blocking
 from whatchanged.responses.collect.budget import Budget, known_price, refuse_unpriced, spent
 from whatchanged.responses.collect.calls import Call, Key, Settings, Side, plan_calls, request_for
 from whatchanged.responses.collect.engine import Run, send_all

@@ -27,7 +27,7 @@ def run_blocking(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
 
 class _Elsewhere(threading.Thread, Generic[T]):
     def __init__(self, work: Callable[[], Coroutine[Any, Any, T]]) -> None:
-        super().__init__(name="whatchanged-collect", daemon=True)
+        super().__init__(name="whatchanged-work", daemon=True)
         self._work = work
         self._started = threading.Event()
         self._task: asyncio.Task[T] | None = None
