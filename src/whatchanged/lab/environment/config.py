@@ -168,3 +168,9 @@ class SandboxConfig:
     def wants_network(self) -> bool:
         """Whether the sandbox is to reach the network."""
         return bool(REMOTE_MODEL_SECRETS & set(self.secrets)) if self.network is None else self.network
+
+    def outputs_folder(self, name: str) -> Path:
+        """Folder of the host to which files come home, absolute."""
+        return (
+            Path("outputs") / name if self.outputs is None else Path(self.outputs).expanduser()
+        ).absolute()

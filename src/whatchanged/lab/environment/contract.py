@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Protocol, Self, runtime_checkable
+from typing import IO, Protocol, Self
 
 from whatchanged.errors import SandboxError
 from whatchanged.lab.environment.config import ModelConfig, RepoConfig, SandboxConfig
@@ -244,7 +244,6 @@ class FilesHome:
     left_out: Mapping[str, str]
 
 
-@runtime_checkable
 class Backend(Protocol):
     """One sandbox on one kind of machine. Made without arguments; used once: start, use, terminate."""
 
