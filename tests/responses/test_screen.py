@@ -1,10 +1,11 @@
 """The screen counts what could mislead, and warns only where the sides differ notably."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
-from whatchanged.artifacts import Answer, Message, Prompt, PromptSet, Responses
+from whatchanged.artifacts import Answer, Dropped, Message, Prompt, PromptSet, Responses
 from whatchanged.responses import load, screen
 from whatchanged.text.screen import SHARES
 
@@ -148,6 +149,13 @@ def test_refused_by_the_api_and_truncated_ones_left_out() -> None:
     assert (result.before.refused_by_api, result.after.refused_by_api) == (0.0, 0.4)
     assert result.differing == ("refused_by_api",)
     assert result.warnings == ("answers refused by the API: 0.0% of before, 40.0% of after",)
+
+
+def test_what_the_collection_did_not_come_to_is_missing() -> None:
+    responses = load(rows([f"{t} one" for t in FRESH]), rows([f"{t} two" for t in FRESH]))
+    lost = tuple(Dropped(reason=r, prompt_id="9", model="after") for r in ("unasked", "missing", "empty"))
+    result = screen(replace(responses, dropped=lost))
+    assert (result.after.asked, result.after.missing, result.after.empty) == (8, 2 / 8, 1 / 8)
 
 
 def test_a_screen_is_plain_values() -> None:

@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 
 from whatchanged.artifacts import Diff
-from whatchanged.report.view import Count, Head, Length, Screened, Share, Trust
+from whatchanged.report.view import Count, Head, Length, Trust
 from whatchanged.report.words import DROPPED
-from whatchanged.text.screen import SHARES, screen
 
-__all__ = ["afters", "alpha", "baseline", "head", "lengths", "screened", "trust"]
+__all__ = ["afters", "alpha", "baseline", "head", "lengths", "trust"]
 
 
 def baseline(diff: Diff) -> str:
@@ -119,32 +118,6 @@ def lengths(diff: Diff) -> tuple[Length, ...]:
                 longer=fmean(y > x for x, y in zip(b, a, strict=True)),
                 shorter=fmean(y < x for x, y in zip(b, a, strict=True)),
                 prompts=len(shared),
-            )
-        )
-    return tuple(found)
-
-
-def screened(diff: Diff) -> tuple[Screened, ...]:
-    """Whether the answers of each comparison are fit to be compared."""
-    found = []
-    for name in afters(diff):
-        result = screen(diff.responses, name, before=baseline(diff))
-        found.append(
-            Screened(
-                after=name,
-                shares=tuple(
-                    Share(
-                        name=words,
-                        before=getattr(result.before, share),
-                        after=getattr(result.after, share),
-                        apart=share in result.differing,
-                    )
-                    for share, words in SHARES.items()
-                ),
-                prompts=result.prompts,
-                identical=result.identical,
-                near_identical=result.near_identical,
-                warnings=result.warnings,
             )
         )
     return tuple(found)

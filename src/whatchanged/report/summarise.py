@@ -10,7 +10,8 @@ import numpy as np
 from whatchanged.artifacts import DIFF_COLUMNS, Diff, Finding, Findings
 from whatchanged.report.cards import card_of
 from whatchanged.report.chart import Axis, floor_figure
-from whatchanged.report.overview import alpha, head, lengths, screened, trust
+from whatchanged.report.comparable import screened
+from whatchanged.report.overview import afters, alpha, baseline, head, lengths, trust
 from whatchanged.report.rows import line_of, observed
 from whatchanged.report.view import Floor, Observed, Page, Row
 
@@ -43,7 +44,7 @@ def summarise(findings: Findings, *, date: str | None = None) -> Page:
     return Page(
         head=head(diff, date),
         lengths=lengths(diff),
-        screened=screened(diff),
+        screened=screened(diff.responses, baseline(diff), afters(diff)),
         trust=trust(diff),
         axis=axis.ticks,
         rows=rows,

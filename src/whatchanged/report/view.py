@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from whatchanged.report.comparable import Screened
+
 __all__ = [
     "Bar",
     "Card",
@@ -20,8 +22,6 @@ __all__ = [
     "Observed",
     "Page",
     "Row",
-    "Screened",
-    "Share",
     "Side",
     "Slice",
     "Snippet",
@@ -125,36 +125,6 @@ class Length:
     longer: float
     shorter: float
     prompts: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Share:
-    """A share of one kind of answers on both sides; `apart` says whether they differ notably."""
-
-    name: str
-    before: float | None
-    after: float | None
-    apart: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Screened:
-    """What could pass for a behaviour in one comparison: answers that are cut, refused, empty, repeated.
-
-    Attributes:
-        after: The checkpoint compared with the baseline.
-        shares: Every share that was looked at.
-        prompts: Prompts that both answered.
-        identical, near_identical: Share of them with the same answer on both sides, and nearly the same.
-        warnings: Sentences about what differs notably.
-    """
-
-    after: str
-    shares: tuple[Share, ...]
-    prompts: int
-    identical: float
-    near_identical: float
-    warnings: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

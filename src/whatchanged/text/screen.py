@@ -48,7 +48,7 @@ class SideScreen:
         model: Checkpoint.
         answers: Usable answers, those to unpaired prompts left out.
         asked: Answers that were due: usable, unpaired, truncated and left out, empty, errored, missing
-            ones and those the API refused.
+            ones (those the collection did not come to included) and those the API refused.
         missing, empty, errored, refused_by_api: Shares of ``asked``, 0 to 1.
         duplicate: Number of repeated rows, set aside.
         truncated: Share of answers that ran out of tokens, by finish reason, those left out for it
@@ -163,7 +163,7 @@ def _side(
     numbers = [i for found in rows.values() for i in found]
     answers = [responses.answers[i] for i in numbers]
     lost = Counter(d.reason for d in responses.dropped if d.model == model)
-    asked = len(answers) + sum(lost[reason] for reason in (*_DUE, *_CUT, "unpaired"))
+    asked = len(answers) + sum(lost[reason] for reason in (*_DUE, *_CUT, "unasked", "unpaired"))
     said = len(answers) + sum(lost[reason] for reason in _CUT)
     told = bool(lost["truncated"]) or any(a.finish_reason is not None for a in answers)
     prompt = responses.prompts.by_id
@@ -172,6 +172,7 @@ def _side(
         [prompt[a.prompt_id].cluster or f"prompt {a.prompt_id}" for a in answers],
         threshold=NEAR,
     )
+    lost["missing"] += lost["unasked"]
     due = {reason: lost[reason] / asked if asked else 0.0 for reason in _DUE}
     n = max(len(answers), 1)
     return SideScreen(
