@@ -33,6 +33,8 @@ class Record:
         dropped: Reason for which an earlier run had dropped it.
         where: File and line.
         parts: Parts of the answer that are no text of it and were left out, such as tool calls.
+        question: Fingerprint of what the prompt was made from, where a log has one: rows of one id that
+            share it put the same question, each in its model's own template.
     """
 
     prompt_id: str | None
@@ -45,6 +47,7 @@ class Record:
     dropped: str | None
     where: str
     parts: int = 0
+    question: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -119,18 +119,23 @@ def _same_text(prompt_id: str, text: str, where: str, record: Record) -> None:
         )
 
 
+def _same_question(one: Record, other: Record) -> bool:
+    """Whether a log vouches that two rows were made from the same question."""
+    return one.question is not None and one.question == other.question
+
+
 def _prompts(placed: Iterable[Iterable[Placed]], by_id: bool) -> dict[str, Prompt]:
     """Every prompt that any row names, with its first text and category."""
     known: dict[str, Prompt] = {}
-    where: dict[str, str] = {}
+    first: dict[str, Record] = {}
     for rows in placed:
         for prompt_id, record in rows:
             prompt = known.setdefault(prompt_id, Prompt(id=prompt_id, text=""))
             if record.prompt and not prompt.text:
                 prompt = replace(prompt, text=record.prompt)
-                where[prompt_id] = record.where
-            elif record.prompt and by_id:
-                _same_text(prompt_id, prompt.text, where[prompt_id], record)
+                first[prompt_id] = record
+            elif record.prompt and by_id and not _same_question(first[prompt_id], record):
+                _same_text(prompt_id, prompt.text, first[prompt_id].where, record)
             if record.category and not prompt.category:
                 prompt = replace(prompt, category=record.category)
             known[prompt_id] = prompt

@@ -62,6 +62,21 @@ def test_chats_and_the_older_layout_of_arguments(tmp_path: Path) -> None:
         assert {p.text for p in load(path, path).prompts} == {"system: Be brief.\n\nuser: The tide?"}
 
 
+def test_one_document_in_two_chat_templates_is_one_prompt(tmp_path: Path) -> None:
+    rows = [json.loads(line) for line in ONE.read_text().splitlines()]
+    for row in rows:
+        row["arguments"]["gen_args_0"]["arg_0"] = f"<user>{row['doc']['question']}</user>"
+    path = tmp_path / "samples_harbour.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)))
+    responses = load(ONE, path)
+    assert [p.text for p in responses.prompts][:1] == ["Question: What is the tide?\nAnswer:"]
+    assert len(responses.prompts) == 3
+    rows[0]["doc_hash"] = "of another document"
+    path.write_text("\n".join(map(json.dumps, rows)))
+    with pytest.raises(InputError, match=r"^samples_harbour\.jsonl:1: prompt id '0' stands for two texts"):
+        load(ONE, path)
+
+
 def test_shuffled_lines_change_nothing(tmp_path: Path) -> None:
     lines = ONE.read_text().splitlines()
     (tmp_path / "harbour-1").mkdir()

@@ -64,6 +64,7 @@ class Entry:
     errored: bool = False
     dropped: str | None = None
     parts: int = 0
+    question: str | None = None
 
 
 def side_of(entries: Sequence[Entry], path: Path, selector: str | None, *, sampled: bool) -> Side:
@@ -119,4 +120,5 @@ def _record(entry: Entry) -> Record:
         dropped=entry.dropped,
         where=entry.where,
         parts=entry.parts,
+        question=entry.question,
     )

@@ -24,6 +24,7 @@ class _Sample(Foreign):
     resps: list[Any]
     filtered_resps: list[Any]
     filter: str = "none"
+    doc_hash: str | None = None
 
 
 def is_lm_eval(row: Mapping[str, Any]) -> bool:
@@ -36,7 +37,9 @@ def read_lm_eval(rows: Sequence[Row], path: Path, selector: str | None) -> Side:
 
     The harness writes a document once for each filter of its task; without a selector the model's
     own words (``resps``) are read, once. It does not say why the model stopped, so truncation is
-    unknown. The model is named as the folder the harness made for it.
+    unknown. The model is named as the folder the harness made for it. Documents are the same where
+    their hashes are, even if each model was shown them in a chat template of its own; the prompt
+    then is as *before* was shown it.
 
     Raises:
         InputError: A line is not as the harness writes it, there is no such filter, or the task only
@@ -80,6 +83,7 @@ def _entries(sample: _Sample, model: str, where: str, *, filtered: bool) -> Iter
             category=category if isinstance(category, str) else None,
             sample=index,
             where=where,
+            question=sample.doc_hash,
         )
 
 
