@@ -12,6 +12,7 @@ from rich.text import Text
 
 from whatchanged import pipeline
 from whatchanged.artifacts import Findings
+from whatchanged.responses.collect import CollectProgress
 
 __all__ = ["show_findings", "watching"]
 
@@ -40,12 +41,20 @@ def watching(*, silent: bool) -> Iterator[pipeline.Progress]:
 
         def tokens(done: int, total: int) -> None:
             if not bar.tasks[0].visible or done < bar.tasks[0].completed:
-                bar.reset(task, total=total)
+                bar.reset(task, total=total, description="tokens")
             speed = bar.tasks[0].speed
             rate = f"{speed:,.0f}/s" if speed else ""
             bar.update(task, completed=done, total=total, visible=done < total, rate=rate)
 
-        yield pipeline.Progress(stage=stage, tokens=tokens)
+        def calls(so_far: CollectProgress) -> None:
+            if not bar.tasks[0].visible:
+                bar.reset(task, total=so_far.total, description="calls")
+            parts = [f"{so_far.rate:,.1f}/s", f"${so_far.cost:,.4f}"]
+            parts += [f"{so_far.retried} retried"] if so_far.retried else []
+            parts += [f"{so_far.failed} failed"] if so_far.failed else []
+            bar.update(task, completed=so_far.done, visible=so_far.done < so_far.total, rate=", ".join(parts))
+
+        yield pipeline.Progress(stage=stage, tokens=tokens, calls=calls)
 
 
 def show_findings(findings: Findings, *, first: int = 10) -> None:

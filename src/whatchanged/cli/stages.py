@@ -8,21 +8,35 @@ from typing import Annotated
 import typer
 
 from whatchanged.cli.app import app
+from whatchanged.cli.asking import asking, foresee, show_diagnosis
 from whatchanged.cli.options import (
     After,
     Alone,
     Alpha,
     Before,
+    Concurrency,
+    CostLimit,
+    Deadline,
     Device,
     Draws,
+    DryRun,
     Dtype,
     Json,
+    Limit,
+    MaxTokens,
     NoCheck,
+    NoTruncated,
     Out,
+    Prices,
+    Prompts,
+    Provider,
+    Quantization,
     ReaderName,
     Run,
     Sae,
+    Samples,
     Seed,
+    Temperature,
     Tokens,
 )
 from whatchanged.cli.told import say, tell
@@ -33,9 +47,21 @@ def run(
     before: Before,
     after: After,
     out: Out,
+    prompts: Prompts = None,
+    limit: Limit = None,
+    samples: Samples = 1,
+    max_tokens: MaxTokens = 1024,
+    temperature: Temperature = None,
+    concurrency: Concurrency = 32,
+    cost_limit: CostLimit = None,
+    deadline: Deadline = None,
+    prices: Prices = None,
+    provider: Provider = None,
+    quantization: Quantization = None,
+    exclude_truncated: NoTruncated = False,
+    dry_run: DryRun = False,
     sae: Sae = "gemma-3-270m",
     reader: ReaderName = None,
-    limit: Annotated[int | None, typer.Option("--limit", help="Use only the first N prompts.")] = None,
     dtype: Dtype = "float32",
     device: Device = "auto",
     limit_tokens: Tokens = 2048,
@@ -46,15 +72,47 @@ def run(
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
-    """Answers of two checkpoints in, a report out."""
+    """Two checkpoints in, a report out: asks models, or reads their answers from files."""
     from whatchanged.pipeline import run as run_all
     from whatchanged.terminal import watching
 
+    collecting = asking(
+        samples=samples,
+        max_tokens=max_tokens,
+        temperature=temperature,
+        concurrency=concurrency,
+        cost_limit=cost_limit,
+        deadline=deadline,
+        prices=prices,
+        provider=provider,
+        quantization=quantization,
+        exclude_truncated=exclude_truncated,
+        seed=seed,
+    )
+    if dry_run:
+        show_diagnosis(
+            foresee(
+                before,
+                after,
+                out,
+                prompts,
+                limit,
+                collecting,
+                sae=sae,
+                reader=reader,
+                dtype=dtype,
+                device=device,
+            ),
+            as_json,
+        )
+        return
     with watching(silent=as_json) as progress:
         made = run_all(
             before,
             after,
             out,
+            prompts=prompts,
+            collecting=collecting,
             sae=sae,
             reader=reader,
             limit=limit,

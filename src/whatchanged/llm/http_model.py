@@ -125,6 +125,19 @@ class HTTPModel:
             price = price.dearer(rate) if rate else price
         return price
 
+    async def listed(self) -> bool | None:
+        """Whether the endpoint's ``/models`` names this model; ``None`` if it does not answer or lists nothing.
+
+        It costs nothing. A wrong key shows as ``None``: most endpoints then refuse the list as well.
+        """
+        found = await self._get("/models")
+        entries = found.get("data") if isinstance(found, Mapping) else None
+        if not entries:
+            return None
+        # Google's endpoint puts "models/" before every name.
+        names = {str(e.get("id")).removeprefix("models/") for e in entries if isinstance(e, Mapping)}
+        return self._model.split(":")[0] in {n.split(":")[0] for n in names}
+
     async def close(self) -> None:
         """Let go of the connections; the next request opens new ones."""
         client, self._client = self._client, None
