@@ -20,8 +20,9 @@ REMEDY = (
 
 _SYSTEM = ("bin", "lib", "lib32", "lib64", "sbin")
 _SETTINGS = (
-    "alternatives", "ca-certificates", "crypto-policies", "debian_version", "fonts", "ld.so.cache", "ld.so.conf", "ld.so.conf.d",
-    "localtime", "mime.types", "os-release", "pki", "protocols", "services", "ssl/certs", "ssl/openssl.cnf", "terminfo", "timezone",
+    "alternatives", "ca-certificates", "crypto-policies", "debian_version", "fonts", "ld.so.cache", "ld.so.conf",
+    "ld.so.conf.d", "localtime", "mime.types", "os-release", "pki", "protocols", "services", "ssl/certs",
+    "ssl/openssl.cnf", "terminfo", "timezone",
 )  # fmt: skip
 _NETWORK_SETTINGS = ("gai.conf", "host.conf", "hosts", "nsswitch.conf", "resolv.conf")
 

@@ -1,78 +1,28 @@
-"""Sandboxes of this process: ended with it, and swept by the next one if it could not."""
+"""Folders of local sandboxes: claimed by a living process, swept by the next one when that is gone."""
 
 from __future__ import annotations
 
-import atexit
 import fcntl
 import os
 import signal
 import stat
 import tempfile
-import threading
 import warnings
 from contextlib import suppress
 from pathlib import Path
-from types import FrameType
-from typing import Protocol
 
 from whatchanged.errors import SandboxError, StoreError
 from whatchanged.lab.environment.files import bring_home, remove_tree
 from whatchanged.store import read_json
 
-__all__ = ["MARK", "base_folder", "claim", "end_marked", "enlist", "release", "strike", "sweep"]
+__all__ = ["MARK", "STATE", "base_folder", "claim", "end_marked", "release", "sweep"]
 
 MARK = "WHATCHANGED_SANDBOX"
 """Variable in the environment of every process of a sandbox; its value is the sandbox's id."""
 
 _LOCK = "lock"
 STATE = "state.json"
-
-
-class _Terminable(Protocol):
-    def terminate(self) -> None: ...
-
-
-_live: list[_Terminable] = []
-_guard = threading.RLock()
-_owner = os.getpid()
-_ENDING = (signal.SIGTERM, signal.SIGHUP)
-
-
-def enlist(one: _Terminable) -> None:
-    """Have something terminated when this process exits, also by SIGTERM or SIGHUP."""
-    global _owner
-    with _guard:
-        if _owner != os.getpid():  # a fork: what its parent enlisted is the parent's
-            _live.clear()
-            _owner = os.getpid()
-        if not _live and threading.current_thread() is threading.main_thread():
-            for number in _ENDING:
-                if signal.getsignal(number) is signal.SIG_DFL:
-                    signal.signal(number, _exit)
-        _live.append(one)
-
-
-def strike(one: _Terminable) -> None:
-    """Take it off the list; with the last one, the signals are as they were."""
-    with _guard:
-        if one in _live:
-            _live.remove(one)
-        if not _live and threading.current_thread() is threading.main_thread():
-            for number in _ENDING:
-                if signal.getsignal(number) is _exit:
-                    signal.signal(number, signal.SIG_DFL)
-
-
-def _exit(number: int, _: FrameType | None) -> None:
-    raise SystemExit(128 + number)
-
-
-@atexit.register
-def _end_live() -> None:
-    if _owner != os.getpid():
-        return
-    for one in list(_live):
-        one.terminate()
+"""File in a sandbox's folder that says what was there at the start, and where files come home to."""
 
 
 def base_folder() -> Path:

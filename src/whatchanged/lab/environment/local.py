@@ -25,6 +25,7 @@ from whatchanged.lab.environment.contract import (
     RepoHandle,
     Snapshot,
 )
+from whatchanged.lab.environment.endings import enlist, strike
 from whatchanged.lab.environment.files import bring_home, inventory
 from whatchanged.lab.environment.interpreter import host_folders
 from whatchanged.lab.environment.jail import Jail, interpreter_works
@@ -114,7 +115,7 @@ class LocalBackend:
         live.sweep()
         root, self._lock = live.claim(self.sandbox_id)
         self._layout = layout = Layout(root=root, isolated=isolated)
-        live.enlist(self)
+        enlist(self)
         try:
             layout.make()
             prepared = place(config, layout)
@@ -360,4 +361,4 @@ class LocalBackend:
         if self._layout is not None:
             live.release(self._layout.root, self._lock)
             self._layout = None
-        live.strike(self)
+        strike(self)

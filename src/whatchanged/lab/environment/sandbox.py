@@ -25,6 +25,7 @@ from whatchanged.lab.environment.contract import (
     RepoHandle,
     Snapshot,
 )
+from whatchanged.lab.environment.endings import enlist, strike
 from whatchanged.lab.environment.secrets import find_secrets
 from whatchanged.llm.redact import Redactor
 
@@ -109,10 +110,14 @@ class Sandbox:
         self.redactor = Redactor(found)
         self._started = True
         self._name = name or f"{datetime.now():%Y-%m-%d-%H%M%S}-{self.backend.sandbox_id[:6]}"
+        enlist(self)  # before the backend enlists itself, so that files come home first
         try:
             self.backend.start(self.config, found, name=self._name, restore=self._snapshot)
-        except SandboxError as error:
-            self.redactor.scrub(error)
+        except BaseException as error:
+            self._terminated = True
+            strike(self)
+            if isinstance(error, SandboxError):
+                self.redactor.scrub(error)
             raise
         return self
 
@@ -241,6 +246,7 @@ class Sandbox:
         finally:
             self._terminated = True
             self.backend.terminate()
+            strike(self)
         return kept
 
     def __enter__(self) -> Self:
