@@ -85,7 +85,7 @@ COUNTED = [
     ("capitals", "It is NOT safe: NEVER do it. IMPORTANT: READ THE MANUAL FAST", 7),
     (
         "capitals",
-        "NASA and HTML use a PDF in WWII, UNESCO I, II, XVIII; `SELECT ALL FROM`; https://A.ORG/NOT",
+        "NASA and HTML use a PDF in WWII, UNESCO, RNBQKBNR, I, II, XVIII; `SELECT ALL FROM`; https://A.ORG/NOT",
         None,
     ),
     ("praise", "Great question! Your idea is really brilliant. You’re absolutely right.", 3),

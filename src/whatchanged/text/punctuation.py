@@ -33,6 +33,7 @@ _RUN = re.compile(
     rf"(?:[ ,]{{1,2}}{_CAPITAL}(?:{_CAPITAL}|'(?={_CAPITAL}))*(?![\w'-]))*"
 )
 _CAPITALISED = re.compile(rf"{_CAPITAL}[{_CAPITAL[1:-1]}']*")
+_VOWEL = re.compile("[AEIOUYÀ-ÖØ-Ý]")
 _ROMAN = re.compile(r"[IVXLCDM]+")
 # Short words that nobody takes for an acronym; AM, IT, OR, US and the like are left out.
 _ORDINARY_WORDS = (
@@ -85,14 +86,14 @@ def ellipses(document: Document) -> list[Span]:
 
 
 def _shouted(word: str) -> bool:
-    return word in _ORDINARY or len(word) >= _LONG
+    return word in _ORDINARY or (len(word) >= _LONG and len(_VOWEL.findall(word)) > 1)
 
 
 def capitals(document: Document) -> list[Span]:
     """Words in capitals that are not acronyms, each one counted.
 
-    Common short words (NOT, NEVER), words of seven letters or more, and every word of a row of three or
-    more that holds one of these. ``NASA``, ``HTML`` and Roman numerals alone do not count.
+    Common short words (NOT, NEVER), words of seven letters or more with two vowels, and every word of a row
+    of three or more that holds one of these. ``NASA``, ``HTML`` and Roman numerals alone do not count.
     """
     found: list[Span] = []
     for run in _RUN.finditer(document.plain):
