@@ -170,6 +170,11 @@ def test_logged_calls_are_samples_of_their_prompt(tmp_path: Path) -> None:
         ("1", 0, "A1"), ("1", 0, "B"), ("1", 1, "A1"), ("2", 0, "a!"), ("2", 0, "b!")
     ]  # fmt: skip
     assert responses.counts == {"errored": 1, "refused_by_api": 1}
+    lines = old.read_text().splitlines()
+    old.write_text("\n".join(lines[::-1]))
+    turned = load(old, new)
+    assert turned.answers == responses.answers, "the two samples of a are equal, so their order is no matter"
+    assert turned.counts == responses.counts
 
 
 def test_two_models_in_one_log(tmp_path: Path) -> None:

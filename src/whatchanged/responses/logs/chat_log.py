@@ -40,8 +40,7 @@ def read_chat_log(rows: Sequence[Row], path: Path, selector: str | None) -> Side
     entries: list[Entry] = []
     samples: Counter[tuple[str | None, str | None]] = Counter()
     for where, row in rows:
-        for entry in _entries(row, samples, where):
-            entries.append(entry)
+        entries += _entries(row, samples, where)
     return side_of(entries, path, selector, sampled=True)
 
 

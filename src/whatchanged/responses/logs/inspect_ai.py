@@ -49,10 +49,10 @@ class _Sample(Foreign):
     input: str | list[dict[str, Any]]
     messages: tuple[_Message, ...] = ()
     output: _Output = _Output()
-    metadata: dict[str, Any] = Field(default_factory=dict)
+    metadata: dict[str, Any] | None = None
     error: Any = None
     limit: _Limit | None = None
-    attachments: dict[str, str] = Field(default_factory=dict)
+    attachments: dict[str, str] | None = None
 
 
 class _Spec(Foreign):
@@ -127,8 +127,8 @@ def _side(header: _Header, samples: Iterable[tuple[str, Any]], path: Path, selec
 
 def _entries(sample: _Sample, model: str, choices: int, where: str) -> Iterator[Entry]:
     """One entry for each choice, and one without a text where there is no choice."""
-    resolve = _resolver(sample.attachments)
-    category = sample.metadata.get("category")
+    resolve = _resolver(sample.attachments or {})
+    category = (sample.metadata or {}).get("category")
     prompt = prompt_of(sample.input, where, resolve=resolve)
     calls = sum(
         len(m.tool_calls or ()) for m in sample.messages if m.role == "assistant" and m.source != "input"
