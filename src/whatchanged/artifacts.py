@@ -356,7 +356,8 @@ DIFF_COLUMNS: Mapping[str, str] = {
     "n": "units compared (prompts, near-duplicates as one)",
     "n_after": "units with more of it in after (discordant)",
     "n_before": "units with more of it in before (discordant)",
-    "per_1000_before": "active tokens (words, for counted things) per 1,000 in the before-answers",
+    "per_1000_before": "active tokens (words, for counted things) per 1,000 in the before-answers; NaN for "
+    "what is measured over a whole answer",
     "per_1000_after": "the same for after",
     "p_prefix": "two-sided p of presence when both answers are cut to the shorter length",
     "p_firth": "p of the effect in a Firth-penalised conditional logistic regression on log length",

@@ -252,6 +252,8 @@ def test_the_number_of_words_is_length_and_never_a_behaviour():
     assert rows.loc["words", "statistic"] == "log_count", "a quantity is compared by how much of it there is"
     assert rows.loc["words", ["length", "tags"]].tolist() == ["length-driven", "length"]
     assert (rows["tags"] == "length").sum() == 1
+    unrated = rows.index[rows["per_1000_after"].isna()]
+    assert set(unrated) == {"words", "sentence_length"}, "what is measured does not occur per 1,000 words"
     assert rows.loc["sentence_length", "reason"] != "" or rows.loc["sentence_length", "q"] > 0.05
     assert not discovered(diff).any()
 

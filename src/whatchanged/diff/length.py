@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,7 @@ from whatchanged.diff.truncation import truncation_net
 from whatchanged.stats import benjamini_hochberg, sign_test
 from whatchanged.text import OBSERVABLES
 
-__all__ = ["DRIVEN", "OK", "UNKNOWN", "Verdicts", "is_length", "length_rule"]
+__all__ = ["DRIVEN", "OK", "UNKNOWN", "Verdicts", "is_length", "length_rule", "observable_rows"]
 
 OK, DRIVEN, UNKNOWN = "ok", "length-driven", "length-not-identifiable"
 _BLOCK = 256
@@ -124,15 +124,18 @@ def length_rule(
 
 def is_length(contrast: Contrast, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Which rows are the answer's length itself, by `Observable.is_length`."""
-    measured = {name for name, observable in OBSERVABLES.items() if observable.is_length}
-    own = [
-        contrast.start[f] + column
+    return np.isin(rows, observable_rows(contrast, {n for n, o in OBSERVABLES.items() if o.is_length}))
+
+
+def observable_rows(contrast: Contrast, names: Set[str]) -> list[int]:
+    """Row numbers of some observables."""
+    return [
+        int(contrast.start[f]) + column
         for f, family in enumerate(contrast.families)
         if family.occurrences.kind == "observable"
         for column, name in enumerate(family.occurrences.names or ())
-        if name in measured
+        if name in names
     ]
-    return np.isin(rows, own)
 
 
 def _has_prefix(

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from whatchanged.artifacts import DIFF_COLUMNS
 from whatchanged.diff.contrast import Contrast
 from whatchanged.diff.family import STATISTICS
-from whatchanged.diff.length import Verdicts, is_length
+from whatchanged.diff.length import Verdicts, is_length, observable_rows
 from whatchanged.diff.replication import Replication
 from whatchanged.diff.signs import tallies
 from whatchanged.stats import tango
+from whatchanged.text import OBSERVABLES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,9 +56,12 @@ def build_table(
     per_1000 = {}
     for side, name in ((-1, "units_before"), (1, "units_after")):
         lengths = [max(int(f.n_units[pairing.side == side].sum()), 1) for f in contrast.families]
-        per_1000[side] = np.concatenate(
+        rate = np.concatenate(
             [getattr(t, name) * 1000 / units for t, units in zip(sums, lengths, strict=True)]
         )
+        # A quantity of the whole answer, such as the length of its sentences, does not occur so often.
+        rate[observable_rows(contrast, {n for n, o in OBSERVABLES.items() if o.amount})] = np.nan
+        per_1000[side] = rate
 
     def spread(values: NDArray[np.float64]) -> NDArray[np.float64]:
         wide = np.full(len(rows), np.nan)
