@@ -46,7 +46,7 @@ if TYPE_CHECKING:
         WhatchangedError,
     )
     from whatchanged.pipeline import interpret, run
-    from whatchanged.prompts import prompt_bank
+    from whatchanged.prompts import Written, load_prompts, prompt_bank, write_prompts
     from whatchanged.report import Report, report
     from whatchanged.responses import load
     from whatchanged.responses.collect import collect, estimate
@@ -81,7 +81,7 @@ _HOME = {
         "WhatchangedError",
     ),
     "pipeline": ("interpret", "run"),
-    "prompts": ("prompt_bank",),
+    "prompts": ("Written", "load_prompts", "prompt_bank", "write_prompts"),
     "report": ("Report", "report"),
     "responses": ("load",),
     "responses.collect": ("collect", "estimate"),
@@ -113,6 +113,7 @@ __all__ = [
     "SAEError",
     "StoreError",
     "WhatchangedError",
+    "Written",
     "collect",
     "compare",
     "discovered",
@@ -120,10 +121,12 @@ __all__ = [
     "estimate",
     "interpret",
     "load",
+    "load_prompts",
     "load_sae",
     "prompt_bank",
     "report",
     "run",
+    "write_prompts",
 ]
 
 
