@@ -80,6 +80,7 @@ def test_the_index_finds_what_all_pairs_find() -> None:
 
 def test_edges() -> None:
     assert clusters([]) == []
+    assert clusters(["Name a hill", "Name a lake"] * 2000) == [0, 1] * 2000
     assert clusters(["", "  "]) == [0, 0]
     with pytest.raises(ValueError, match=r"above 0 and at most 1; got 0; 0\.7"):
         clusters(["a"], threshold=0)

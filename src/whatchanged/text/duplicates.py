@@ -6,10 +6,12 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Sequence
+from functools import cache
 
 __all__ = ["clusters", "jaccard", "near_duplicates", "overlap", "repeated", "shingles"]
 
 _SHINGLE = 5
+_BITS = 4096
 _TOKEN = re.compile(r"[^\W_]+(?:['’][^\W_]+)*|[^\w\s]|_")
 _IGNORED = frozenset(".,!?;:'\"()“”‘’…")
 _FILLER = frozenset({"a", "an", "the", "please", "kindly", "just", "hi", "hello", "hey", "thanks", "thank"})
@@ -73,14 +75,27 @@ def _alike(
 
     ``wanted`` is asked just before a pair is compared, so it may depend on the pairs found so far.
     """
+
+    @cache
+    def bits(i: int) -> int:
+        found = bytearray(_BITS // 8)
+        for gram in sets[i]:
+            place = hash(gram) % _BITS
+            found[place >> 3] |= 1 << (place & 7)
+        return int.from_bytes(found, "little")
+
     frequency = Counter(gram for grams in sets for gram in grams)
     index: dict[str, list[int]] = {}
     for i in sorted(range(len(sets)), key=lambda i: (len(sets[i]), i)):
         rare_first = sorted(sets[i], key=lambda gram: (frequency[gram], gram))
         # Two sets with Jaccard >= t share one of the rarest |x| - ceil(t |x|) + 1 shingles of each.
         prefix = rare_first[: len(rare_first) - _ceil(threshold * len(rare_first)) + 1]
-        for j in sorted({j for gram in prefix for j in index.get(gram, ())}):
+        for j in sorted(set[int]().union(*(index.get(gram, ()) for gram in prefix))):
             if len(sets[j]) < threshold * len(sets[i]) or not wanted(i, j):
+                continue
+            # Jaccard >= t leaves at most (1 - t) / (1 + t) of |x| + |y| to differ, and bits differ no more than sets.
+            apart = (1 - threshold) / (1 + threshold) * (len(sets[i]) + len(sets[j]))
+            if (bits(i) ^ bits(j)).bit_count() > apart + 1e-9:
                 continue
             shared = len(sets[i] & sets[j])
             union = len(sets[i]) + len(sets[j]) - shared
@@ -174,7 +189,11 @@ def clusters(texts: Sequence[str], *, threshold: float = 0.7) -> list[int]:
             i = parent[i]
         return i
 
-    for i, j in near_duplicates(texts, threshold=threshold):
-        a, b = sorted((root(i), root(j)))
+    first: dict[str, int] = {}  # equal texts are compared once
+    for i, text in enumerate(texts):
+        parent[i] = first.setdefault(text, i)
+    places = list(first.values())
+    for i, j in near_duplicates(list(first), threshold=threshold):
+        a, b = sorted((root(places[i]), root(places[j])))
         parent[b] = a
     return [root(i) for i in range(len(texts))]
