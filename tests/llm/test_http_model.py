@@ -245,9 +245,13 @@ def test_nobody_there_and_nobody_answering() -> None:
     assert caught.value.free
 
     async def hang() -> None:
+        gone = asyncio.Event()
+
         async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             await reader.read()
             writer.close()
+            await writer.wait_closed()
+            gone.set()
 
         listening = await asyncio.start_server(silent, "127.0.0.1", 0)
         url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/v1"
@@ -256,6 +260,7 @@ def test_nobody_there_and_nobody_answering() -> None:
             await model.reply(REQUEST)
         assert not caught.value.free, "it may have been billed"
         await model.close()
+        await gone.wait()
         listening.close()
         await listening.wait_closed()
 
