@@ -9,7 +9,13 @@ import numpy as np
 import pytest
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
-from transformers import Gemma3ForCausalLM, Gemma3TextConfig, PreTrainedTokenizerFast
+from transformers import (
+    Gemma3ForCausalLM,
+    Gemma3TextConfig,
+    LogitsProcessorList,
+    PreTrainedTokenizerFast,
+    RepetitionPenaltyLogitsProcessor,
+)
 
 from whatchanged.errors import ModelError
 from whatchanged.models.generate import PLAIN_TEMPLATE, generate
@@ -116,18 +122,46 @@ def test_end_token_stops_and_the_limit_is_named(checkpoint: Checkpoint) -> None:
     assert stopped.text.split() == words[: words.index(end)]
 
 
-def test_sampler_follows_the_nucleus_and_the_penalty() -> None:
-    logits = np.log(np.array([0.5, 0.3, 0.15, 0.05], dtype=np.float32))
+def test_sampler_follows_the_nucleus() -> None:
+    tokens = np.array([7, 3, 5, 1])
+    logits = np.log(np.array([0.15, 0.5, 0.3, 0.05], dtype=np.float32))
     draw = np.random.default_rng(0)
-    nucleus = Sampling(temperature=1.0, top_p=0.75, top_k=4)
-    drawn = np.bincount([nucleus.choose(logits, [], draw) for _ in range(4000)], minlength=4) / 4000
+
+    def shares(sampling: Sampling) -> list[float]:
+        drawn = [sampling.choose(tokens, logits, draw) for _ in range(4000)]
+        return [drawn.count(token) / 4000 for token in (3, 5, 7, 1)]
+
     # 0.5 + 0.3 is the first mass that reaches 0.75: renormalised to 5/8 and 3/8.
-    assert drawn == pytest.approx([0.625, 0.375, 0, 0], abs=0.03)
+    assert shares(Sampling(temperature=1.0, top_p=0.75)) == pytest.approx([0.625, 0.375, 0, 0], abs=0.03)
     few = Sampling(temperature=1.0, top_p=1.0, top_k=3)
-    drawn = np.bincount([few.choose(logits, [], draw) for _ in range(4000)], minlength=4) / 4000
-    assert drawn == pytest.approx([0.5 / 0.95, 0.3 / 0.95, 0.15 / 0.95, 0], abs=0.03)
-    penal = Sampling(temperature=0, top_p=1.0, top_k=4, repetition_penalty=2.0)
-    assert penal.choose(logits, [0], draw) == 1  # log .5 = -.69 doubled is below log .3 = -1.20
+    assert shares(few) == pytest.approx([0.5 / 0.95, 0.3 / 0.95, 0.15 / 0.95, 0], abs=0.03)
+    assert shares(Sampling(temperature=0)) == [1, 0, 0, 0]
+    # Of equally probable tokens the first of the vocabulary is taken.
+    assert Sampling(temperature=0).choose(tokens, np.zeros(4, np.float32), draw) == 1
+
+
+def test_the_penalty_is_that_of_transformers(checkpoint: Checkpoint) -> None:
+    ids = torch.tensor([checkpoint.tokenizer("w1 w2").input_ids])
+    ours = generate(
+        checkpoint,
+        None,
+        ["w1 w2"],
+        template="{prompt}",
+        max_new_tokens=12,
+        temperature=0,
+        repetition_penalty=1.7,
+    )[0]
+    theirs = checkpoint.model.generate(
+        ids, attention_mask=torch.ones_like(ids), max_new_tokens=12, do_sample=False,
+        logits_processor=LogitsProcessorList(
+            [RepetitionPenaltyLogitsProcessor(1.7, prompt_ignore_length=ids.shape[1])]
+        ),
+    )  # fmt: skip
+    assert ours.text == checkpoint.tokenizer.decode(theirs[0, ids.shape[1] :], skip_special_tokens=True)
+    assert (
+        ours
+        != generate(checkpoint, None, ["w1 w2"], template="{prompt}", max_new_tokens=12, temperature=0)[0]
+    )
 
 
 def test_adapter_changes_the_answers_as_peft_applies_it(folder: Path, adapter: Path) -> None:

@@ -13,6 +13,7 @@ from inspect import signature
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from whatchanged.models.lora import Checkpoint
 from whatchanged.models.sampling import Sampling
@@ -136,10 +137,11 @@ def _batch(
             logits = model(
                 input_ids=ids, attention_mask=mask, position_ids=position, use_cache=True, logits_to_keep=1,
                 **{argument: cache},
-            ).logits[:, -1].float().cpu().numpy()  # fmt: skip
+            ).logits[:, -1].float()  # fmt: skip
+            tokens, values = _most_probable(logits, active)
         going = []
         for i, live in enumerate(active):
-            token = live.row.sampling.choose(logits[i], live.tokens, live.draw)
+            token = live.row.sampling.choose(tokens[i], values[i], live.draw)
             reason = _advance(live, token, ends, checkpoint.tokenizer)
             if reason is None:
                 going.append(i)
@@ -156,6 +158,21 @@ def _batch(
         ids = torch.tensor([[live.tokens[-1]] for live in active], device=model.device)
         mask = torch.cat([mask, mask.new_ones(len(active), 1)], dim=1)
         position = position[:, -1:] + 1
+
+
+def _most_probable(logits: Any, rows: Sequence[_Live]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Tokens that may be drawn, and their logits; chosen on the device, which is slow to hand over a vocabulary."""
+    import torch
+
+    for i, live in enumerate(rows):
+        penalty = live.row.sampling.repetition_penalty
+        if penalty != 1.0 and live.tokens:
+            held = torch.tensor(sorted(set(live.tokens)), device=logits.device)
+            seen = logits[i, held]
+            logits[i, held] = torch.where(seen > 0, seen / penalty, seen * penalty)
+    most = min(max(live.row.sampling.top_k for live in rows), logits.shape[-1])
+    values, tokens = logits.topk(most)
+    return tokens.cpu().numpy(), values.cpu().numpy()
 
 
 def _advance(live: _Live, token: int, ends: set[int], tokenizer: Any) -> str | None:

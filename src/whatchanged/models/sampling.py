@@ -1,8 +1,7 @@
-"""Choose the next token: penalty, temperature, top-k, nucleus, then one uniform number."""
+"""Choose the next token: top-k, temperature, nucleus, then one uniform number."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,26 +39,21 @@ class Sampling:
                 f"got {self.temperature}, {self.top_p} and {self.repetition_penalty}"
             )
 
-    def choose(self, logits: NDArray[np.float32], written: Sequence[int], draw: np.random.Generator) -> int:
+    def choose(
+        self, tokens: NDArray[np.int64], logits: NDArray[np.float32], draw: np.random.Generator
+    ) -> int:
         """The next token.
 
         Args:
-            logits: Of every token of the vocabulary.
-            written: Tokens of the answer so far.
+            tokens: The most probable tokens in any order, at least `top_k` of them or the whole vocabulary.
+            logits: Theirs, the penalty applied.
             draw: Gives one number, unless the temperature is 0.
         """
-        if self.repetition_penalty != 1.0 and written:
-            logits = logits.copy()
-            held = np.unique(written)
-            seen = logits[held]
-            logits[held] = np.where(seen > 0, seen / self.repetition_penalty, seen * self.repetition_penalty)
+        order = np.lexsort((tokens, -logits))[: self.top_k]
         if self.temperature == 0:
-            return int(logits.argmax())
-        best = np.argpartition(-logits, min(self.top_k, len(logits) - 1))[: self.top_k]
-        order = best[np.lexsort((best, -logits[best]))]
+            return int(tokens[order[0]])
         scaled = (logits[order] - logits[order[0]]).astype(np.float64) / self.temperature
         mass = np.cumsum(np.exp(scaled))
-        total = mass[-1] * self.top_p
-        last = int(np.searchsorted(mass, total))
+        last = int(np.searchsorted(mass, mass[-1] * self.top_p))
         number = draw.random() * mass[min(last, len(mass) - 1)]
-        return int(order[np.searchsorted(mass, number, side="right")])
+        return int(tokens[order[np.searchsorted(mass, number, side="right")]])
