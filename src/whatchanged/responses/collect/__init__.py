@@ -7,15 +7,18 @@ from whatchanged.responses.collect.estimate import Estimate, ModelEstimate, esti
 from whatchanged.responses.collect.progress import CollectProgress
 from whatchanged.responses.collect.retry import RetryPolicy
 from whatchanged.responses.collect.run import collect
+from whatchanged.responses.collect.single import Asked, ask_all
 from whatchanged.responses.collect.summary import ModelSummary, Summary, read_summary
 
 __all__ = [
+    "Asked",
     "CollectProgress",
     "Estimate",
     "ModelEstimate",
     "ModelSummary",
     "RetryPolicy",
     "Summary",
+    "ask_all",
     "collect",
     "estimate",
     "plan_calls",

@@ -2,38 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
-import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 from whatchanged.artifacts import PromptSet, Responses
-from whatchanged.errors import AccessDenied
-from whatchanged.llm.blocking import run_blocking
 from whatchanged.llm.names import chat_model, key_names
-from whatchanged.llm.prices import Price, read_prices
-from whatchanged.llm.protocol import Batching, ChatModel
-from whatchanged.responses.collect.answers import ended, outcomes, to_responses
-from whatchanged.responses.collect.batches import run_slices
-from whatchanged.responses.collect.budget import Budget, known_price, refuse_unpriced, spent
-from whatchanged.responses.collect.calls import Call, Key, Settings, Side, plan_calls, request_for
-from whatchanged.responses.collect.engine import Run, send_all
-from whatchanged.responses.collect.log import LOG, CallLog, read_log
-from whatchanged.responses.collect.pace import Pace
-from whatchanged.responses.collect.progress import CollectProgress, Counts
+from whatchanged.llm.prices import Price
+from whatchanged.llm.protocol import ChatModel
+from whatchanged.responses.collect.answers import to_responses
+from whatchanged.responses.collect.calls import Side
+from whatchanged.responses.collect.job import Job
+from whatchanged.responses.collect.progress import CollectProgress
 from whatchanged.responses.collect.retry import RetryPolicy
-from whatchanged.responses.collect.sheet import agree, locked
-from whatchanged.responses.collect.summary import summarise
 from whatchanged.responses.folder import save
 from whatchanged.responses.truncated import without_truncated
-from whatchanged.store import cache_folder, update_manifest
 
-__all__ = ["collect", "make_sides"]
+__all__ = ["as_model", "collect", "make_sides"]
 
 
 def collect(
@@ -109,35 +94,34 @@ def collect(
         StoreError: The folder holds calls asked otherwise, is in use, or cannot be written.
         InputError: The price file cannot be read.
     """
-    if not len(prompts):
-        raise ValueError("there are no prompts to ask; give at least one")
-    for what, seconds in (("deadline", deadline), ("timeout", timeout)):
-        if seconds is not None and not seconds > 0:
-            raise ValueError(f"{what} must be more than 0 seconds; got {seconds}")
-    settings = Settings(
+    job = Job.of(
+        prompts,
+        make_sides(before, after, names=names, provider=provider, timeout=timeout),
+        out=out,
+        samples=samples,
         max_tokens=max_tokens,
         temperature=temperature,
         top_p=top_p,
         seed=seed,
-        stop=tuple(stop),
-        extra=dict(extra or {}),
-    )
-    table = prices if isinstance(prices, Mapping) else read_prices(prices) if prices is not None else {}
-    job = _Job(
-        prompts=prompts,
-        sides=make_sides(before, after, names=names, provider=provider, timeout=timeout),
-        samples=samples,
-        settings=settings,
-        folder=Path(out) if out is not None else _new_folder(),
-        pace=Pace(concurrency),
+        stop=stop,
+        extra=extra,
+        concurrency=concurrency,
         cost_limit=cost_limit,
         deadline=deadline,
         timeout=timeout,
-        prices=table,
-        retry=retry or RetryPolicy(),
+        prices=prices,
+        retry=retry,
         progress=progress,
     )
-    responses = job.run()
+    last, stopped = job.run()
+    responses = to_responses(
+        last,
+        prompts,
+        job.sides,
+        samples,
+        stopped=stopped,
+        source=f"{job.sides[0].name} and {job.sides[1].name}, collected in {job.folder}",
+    )
     if exclude_truncated:
         responses = without_truncated(responses)
     save(responses, job.folder)
@@ -158,7 +142,7 @@ def make_sides(
         ValueError: Both have the same name.
         AccessDenied: A key is missing.
     """
-    models = [_model(one, provider, timeout) for one in (before, after)]
+    models = [as_model(one, provider, timeout) for one in (before, after)]
     called = names or (models[0].name, models[1].name)
     if called[0] == called[1]:
         raise ValueError(
@@ -172,7 +156,8 @@ def make_sides(
     )
 
 
-def _model(one: str | ChatModel, provider: Mapping[str, Any] | None, timeout: float) -> ChatModel:
+def as_model(one: str | ChatModel, provider: Mapping[str, Any] | None, timeout: float) -> ChatModel:
+    """A chat model, made if it is given by name; the options go to those that take them."""
     if not isinstance(one, str):
         return one
     if key_names(one) == ("OPENROUTER_API_KEY",):
@@ -182,109 +167,3 @@ def _model(one: str | ChatModel, provider: Mapping[str, Any] | None, timeout: fl
         if one.startswith(("openai:", "google:", "http"))
         else chat_model(one)
     )
-
-
-def _new_folder() -> Path:
-    now = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-    return cache_folder() / "collected" / f"{now}-{uuid.uuid4().hex[:6]}"
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Job:
-    """One collection with everything it needs."""
-
-    prompts: PromptSet
-    sides: tuple[Side, Side]
-    samples: int
-    settings: Settings
-    folder: Path
-    pace: Pace
-    cost_limit: float | None
-    deadline: float | None
-    timeout: float
-    prices: Mapping[str, Price]
-    retry: RetryPolicy
-    progress: Callable[[CollectProgress], None] | None
-
-    def run(self) -> Responses:
-        names = [side.name for side in self.sides]
-        with locked(self.folder):
-            agree(self.folder, self.prompts, self.sides, self.settings)
-            stopped, fatal = run_blocking(self._ask)
-            summary = summarise(read_log(self.folder / LOG), names, stopped=stopped)
-            last = outcomes(read_log(self.folder / LOG))
-            update_manifest(self.folder, {"collect": summary.plain()})
-        if fatal is not None:
-            answered = sum(line.event == "answer" for line in last.values())
-            raise AccessDenied(
-                f"{fatal}; {answered} finished calls are kept in {self.folder}: mend it and run again",
-                status=fatal.status,
-            )
-        return to_responses(
-            last,
-            self.prompts,
-            self.sides,
-            self.samples,
-            stopped=stopped,
-            source=f"{names[0]} and {names[1]}, collected in {self.folder}",
-        )
-
-    async def _ask(self) -> tuple[str | None, AccessDenied | None]:
-        try:
-            return await self._send()
-        finally:
-            for model in {id(side.model): side.model for side in self.sides}.values():
-                await model.close()
-
-    async def _send(self) -> tuple[str | None, AccessDenied | None]:
-        with ExitStack() as stack:
-            log = stack.enter_context(CallLog(self.folder / LOG))
-            over = {key for key, line in outcomes(read_log(self.folder / LOG)).items() if ended(line)}
-            total = len(self.prompts) * len(self.sides) * self.samples
-            planned = sum(call.key in over for call in plan_calls(self.prompts, self.sides, self.samples))
-            if planned == total:
-                return None, None
-            run = Run(
-                settings=self.settings,
-                log=log,
-                budget=await self._budget(),
-                retry=self.retry,
-                timeout=self.timeout,
-                deadline=self.deadline,
-                counts=Counts(total=total, before=planned),
-                progress=self.progress,
-            )
-            await self._both_ways(run, over)
-            run.tell(0, always=True)
-        return run.stopped, run.fatal
-
-    async def _both_ways(self, run: Run, over: set[Key]) -> None:
-        """Single requests through the window, batches of local models beside them."""
-
-        def calls(batching: bool) -> Iterator[Call]:
-            plan = plan_calls(self.prompts, self.sides, self.samples)
-            return (c for c in plan if isinstance(c.side.model, Batching) is batching)
-
-        single = (call for call in calls(False) if call.key not in over)
-        ways = asyncio.gather(send_all(run, single, self.pace), run_slices(run, calls(True), over))
-        try:
-            await ways
-        except BaseException:
-            ways.cancel()
-            raise
-
-    async def _budget(self) -> Budget:
-        if self.cost_limit is None:
-            found = {s.name: self.prices.get(s.name) or self.prices.get(s.model.name) for s in self.sides}
-            return Budget(None, 0.0, {name: price for name, price in found.items() if price is not None})
-        found = {side.name: await known_price(side.name, side.model, self.prices) for side in self.sides}
-        refuse_unpriced((name for name, price in found.items() if price is None), self.cost_limit)
-        prices = {name: price for name, price in found.items() if price is not None}
-        worst = {
-            side.name: max(
-                prices[side.name].worst(request_for(Call(side=side, prompt=p, sample=0), self.settings))
-                for p in self.prompts
-            )
-            for side in self.sides
-        }
-        return Budget(self.cost_limit, spent(read_log(self.folder / LOG), prices, worst), prices)
