@@ -18,6 +18,7 @@ from typing import Any
 from whatchanged.errors import SandboxEnded, SandboxError
 from whatchanged.lab.environment import supervisor
 from whatchanged.lab.environment.interpreter import base_interpreter
+from whatchanged.lab.environment.limits import too_many
 from whatchanged.lab.environment.process import KILLED, LocalProcess
 
 __all__ = ["Jail", "interpreter_works"]
@@ -98,6 +99,9 @@ class Jail:
         message = {"op": "spawn", "id": command, "argv": list(argv), "env": dict(env), "cwd": cwd}
         pipes = [os.pipe() for _ in range(3)]
         theirs = [pipes[0][0], pipes[1][1], pipes[2][1]]
+        if (uid := self._settings["uid"]) is not None:
+            for stream in theirs:  # so that commands may open /dev/stdout and /dev/stderr
+                os.fchown(stream, uid, uid)
         process = LocalProcess(pipes[0][1], pipes[1][0], pipes[2][0], partial(self._kill, command))
         try:
             with self._lock:
@@ -200,6 +204,12 @@ class Jail:
     def _hear(self, message: dict[str, Any]) -> None:
         if message["id"] == "ready":
             self._ready.set()
+            return
+        if message["id"] == "processes":
+            with self._lock:
+                self._ended = self._ended or too_many(
+                    message["code"], self._settings["rlimits"]["RLIMIT_NPROC"]
+                )
             return
         with self._lock:
             process = self._running.pop(message["id"], None)

@@ -10,7 +10,7 @@ from pathlib import Path
 from whatchanged.errors import ResourceLimit, SandboxEnded, TimeLimit
 from whatchanged.lab.environment.supervisor import descendants
 
-__all__ = ["Limits", "Watch", "disk_used", "host_memory", "memory_used"]
+__all__ = ["Limits", "Watch", "disk_used", "host_memory", "memory_used", "too_many"]
 
 _MEMORY_FLOOR = 0.03
 _DISK_FLOOR = 200 * 2**20
@@ -25,6 +25,11 @@ class Limits:
     memory: int
     disk: int
     processes: int
+
+
+def too_many(tasks: int, most: int) -> ResourceLimit:
+    """The end of a sandbox that ran more processes and threads than allowed."""
+    return ResourceLimit(f"the sandbox ran {tasks} processes and threads of {most} allowed, and was ended")
 
 
 def host_memory() -> tuple[int, int]:
@@ -100,12 +105,15 @@ class Watch:
     Args:
         root: Folder of the sandbox.
         limits: Its limits; the clock starts now, and what is on the disk now is not counted.
+        generations: How many generations below the top are ours: the supervisor, if something isolates it, and
+            the keepers.
     """
 
     interval = 0.25
     """Seconds between two looks."""
 
-    def __init__(self, root: Path, limits: Limits) -> None:
+    def __init__(self, root: Path, limits: Limits, generations: int) -> None:
+        self._generations = generations
         self.root = root
         self.limits = limits
         self.deadline = time.monotonic() + limits.timeout
@@ -126,13 +134,9 @@ class Watch:
             return TimeLimit(
                 f"the sandbox passed its time limit of {limits.timeout:g} s, and all in it was ended"
             )
-        processes = descendants(top)
-        if (tasks := _tasks(processes)) > limits.processes + len(
-            processes
-        ):  # each command has a keeper of ours
-            return ResourceLimit(
-                f"the sandbox ran {tasks} processes and threads of {limits.processes} allowed, and was ended"
-            )
+        processes = descendants(top, self._generations)
+        if (tasks := _tasks(processes)) > limits.processes:
+            return too_many(tasks, limits.processes)
         if (memory := memory_used(processes, limits.memory)) > limits.memory:
             return ResourceLimit(
                 f"the sandbox took {memory / 2**20:,.0f} MiB of {limits.memory / 2**20:,.0f} MiB memory, and was ended"

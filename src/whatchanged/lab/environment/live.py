@@ -7,6 +7,7 @@ import os
 import signal
 import stat
 import tempfile
+import time
 import warnings
 from contextlib import suppress
 from pathlib import Path
@@ -21,6 +22,8 @@ MARK = "WHATCHANGED_SANDBOX"
 """Variable in the environment of every process of a sandbox; its value is the sandbox's id."""
 
 _LOCK = "lock"
+_UNREADY = ".unready-"
+_ABANDONED = 3600.0
 STATE = "state.json"
 """File in a sandbox's folder that says what was there at the start, and where files come home to."""
 
@@ -48,12 +51,14 @@ def claim(sandbox_id: str) -> tuple[Path, int]:
     """
     for _ in range(100):
         root = base_folder() / sandbox_id
+        unready = root.with_name(f"{_UNREADY}{sandbox_id}")  # nobody sweeps it before it is locked
         try:
-            root.mkdir(mode=0o700)
-            lock = os.open(root / _LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+            unready.mkdir(mode=0o700)
+            lock = os.open(unready / _LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            unready.rename(root)
         except FileNotFoundError:  # another process removed the empty base folder meanwhile
             continue
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return root, lock
     raise SandboxError(f"no folder could be made in {tempfile.gettempdir()}; set TMPDIR to another one")
 
@@ -74,10 +79,15 @@ def sweep() -> list[str]:
     """
     swept = []
     for root in sorted(base_folder().iterdir()):
+        if root.name.startswith(_UNREADY):
+            with suppress(FileNotFoundError):
+                if time.time() - root.lstat().st_mtime > _ABANDONED:
+                    remove_tree(root)
+            continue
         try:
             lock = os.open(root / _LOCK, os.O_RDWR | os.O_CLOEXEC)
         except OSError:
-            continue  # just being made or removed
+            continue  # just being removed
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

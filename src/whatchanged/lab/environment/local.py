@@ -215,7 +215,7 @@ class LocalBackend:
             prefix = bubblewrap_command(
                 self._program, self._at, network=network, readable=folders, bound=prepared.bound
             )
-        watch = Watch(self._at.root, limits)
+        watch = Watch(self._at.root, limits, generations=2 if prefix else 1)
         self._jail = Jail(
             prefix,
             environment={"PATH": "/usr/bin:/bin", live.MARK: self.sandbox_id},

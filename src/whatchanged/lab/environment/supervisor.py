@@ -24,7 +24,6 @@ import socket
 import struct
 import sys
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 __all__ = ["descendants", "end_all", "parents"]
@@ -38,23 +37,34 @@ _ROUNDS = 200
 def parents() -> dict[int, int]:
     """Parent of every process that can be seen; zombies are left out."""
     found: dict[int, int] = {}
-    for entry in Path("/proc").glob("[0-9]*"):
+    with os.scandir("/proc") as entries:
+        names = [entry.name for entry in entries if entry.name.isdigit()]
+    for name in names:
         try:
-            stat = (entry / "stat").read_bytes()
-        except (FileNotFoundError, ProcessLookupError, PermissionError):
+            stream = os.open(f"/proc/{name}/stat", os.O_RDONLY)
+        except OSError:  # it has ended
             continue
-        state, parent = stat[stat.rindex(b")") + 2 :].split()[:2]
+        try:
+            stat = os.read(stream, 1024)
+        except ProcessLookupError:
+            continue
+        finally:
+            os.close(stream)
+        state, parent = stat[stat.rindex(b")") + 2 :].split(maxsplit=2)[:2]
         if state not in {b"Z", b"X"}:
-            found[int(entry.name)] = int(parent)
+            found[int(name)] = int(parent)
     return found
 
 
-def descendants(root: int) -> list[int]:
-    """Living processes below `root`, parents before children."""
+def descendants(root: int, skipped: int = 0) -> list[int]:
+    """Living processes below `root`, parents before children, without those of the first `skipped` generations."""
     children: dict[int, list[int]] = {}
     for process, parent in parents().items():
         children.setdefault(parent, []).append(process)
-    found, waiting = [], [root]
+    waiting = [root]
+    for _ in range(skipped):
+        waiting = [child for process in waiting for child in children.get(process, [])]
+    found: list[int] = []
     while waiting:
         below = children.get(waiting.pop(), [])
         found += below
@@ -159,17 +169,30 @@ class _Supervisor:
         self.reports: dict[int, str] = {}
 
     def run(self) -> None:
-        """Serve until the host hangs up or dies."""
+        """Serve until the host hangs up or dies, or until there are too many processes."""
+        # The kernel does not count root's processes, and a fork bomb leaves the host no time to: so it is done here.
+        most = self.settings["rlimits"]["RLIMIT_NPROC"] if self._unlimited() else None
         while True:
             watched = [self.control.fileno(), *self.reports, *([self.host] if self.host is not None else [])]
-            ready, _, _ = select.select(watched, [], [], 1.0)
+            ready, _, _ = select.select(watched, [], [], 1.0 if most is None else 0.1)
             reap()
+            if most is not None and (found := len(descendants(os.getpid(), 1))) > most:
+                self.say({"id": "processes", "code": found})
+                return
             if self.host in ready:
                 return
             for report in [one for one in ready if one in self.reports]:
                 self.tell(report)
             if self.control.fileno() in ready and not self.obey():
                 return
+
+    def _unlimited(self) -> bool:
+        """Whether commands run as root; then this process is also given precedence over theirs."""
+        if os.getuid() or self.settings["uid"] is not None:
+            return False
+        with suppress(PermissionError):
+            os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(1))
+        return True
 
     def tell(self, report: int) -> None:
         """Pass on how a command ended; a keeper that was itself killed counts as killed."""
