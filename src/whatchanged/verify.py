@@ -62,7 +62,7 @@ def verify_run(folder: Path) -> Verification:
     """
     from whatchanged.diff import compare
     from whatchanged.encode import open_features
-    from whatchanged.pipeline import interpret
+    from whatchanged.pipeline import interpret, labels_of
     from whatchanged.report import report
     from whatchanged.responses import open_folder
     from whatchanged.store import read_json
@@ -80,7 +80,7 @@ def verify_run(folder: Path) -> Verification:
     found: list[Mismatch] = []
     numbers = left = 0
     with tempfile.TemporaryDirectory(prefix="whatchanged-") as scratch:
-        report(interpret(diff, seed=manifest["seed"])).save(scratch)
+        report(interpret(diff, seed=manifest["seed"], **labels_of(folder, diff))).save(scratch)
         for name in ("diff.csv", "findings.json", "report.md", "report.html"):
             stands, fresh = (_lines(Path(f) / name) for f in (folder, scratch))
             numbers += sum(len(re.findall(r"\d[\d.,]*", line)) for line in fresh)

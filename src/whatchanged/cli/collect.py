@@ -84,7 +84,11 @@ def collect(
         responses = collect_run(chosen, before, after, out, progress=progress, **options)
     from whatchanged.responses.collect import read_summary
 
-    facts = {"prompts": len(responses.prompts), "answers": len(responses.answers), **responses.counts}
+    facts: dict[str, Any] = {
+        "prompts": len(responses.prompts),
+        "answers": len(responses.answers),
+        **responses.counts,
+    }
     summary = read_summary(out)
     facts |= {"cost": round(sum(m.cost for m in summary.models), 6)}
     unknown = sum(m.cost_unknown for m in summary.models)

@@ -20,6 +20,7 @@ __all__ = [
     "DryRun",
     "Dtype",
     "Json",
+    "Labels",
     "Limit",
     "MaxTokens",
     "NoCheck",
@@ -118,4 +119,11 @@ NoTruncated = Annotated[
 ]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Say calls, tokens, money, time and missing keys; ask nothing.")
+]
+Labels = Annotated[
+    str | None,
+    typer.Option(
+        "--labels",
+        help="Labels of the SAE's features: a Neuronpedia export (folder, file, URL), a Goodfire map, CSV.",
+    ),
 ]

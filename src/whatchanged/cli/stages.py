@@ -22,6 +22,7 @@ from whatchanged.cli.options import (
     DryRun,
     Dtype,
     Json,
+    Labels,
     Limit,
     MaxTokens,
     NoCheck,
@@ -69,6 +70,7 @@ def run(
     no_check: NoCheck = False,
     alpha: Alpha = 0.05,
     draws: Draws = 1000,
+    labels: Labels = None,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
@@ -119,6 +121,7 @@ def run(
             alpha=alpha,
             draws=draws,
             seed=seed,
+            labels=labels,
             progress=progress,
             dtype=dtype,
             device=device,
@@ -183,13 +186,13 @@ def compare(
 
 
 @app.command()
-def interpret(folder: Run, seed: Seed = 0, as_json: Json = False) -> None:
+def interpret(folder: Run, labels: Labels = None, seed: Seed = 0, as_json: Json = False) -> None:
     """Turn a compared run folder into findings with evidence, and write its report."""
     from whatchanged.pipeline import interpret_run
     from whatchanged.terminal import watching
 
     with watching(silent=as_json) as progress:
-        made = interpret_run(folder, seed=seed, progress=progress)
+        made = interpret_run(folder, seed=seed, labels=labels, progress=progress)
     tell(made, folder, as_json)
 
 
@@ -212,10 +215,11 @@ def report(
         _verify(folder)
         return
     from whatchanged.pipeline import interpret as read
-    from whatchanged.pipeline import open_run
+    from whatchanged.pipeline import labels_of, open_run
     from whatchanged.report import report as make
 
-    typer.echo(make(read(open_run(folder), seed=seed)).save(to or folder))
+    diff = open_run(folder)
+    typer.echo(make(read(diff, seed=seed, **labels_of(folder, diff))).save(to or folder))
 
 
 def _verify(folder: Path) -> None:

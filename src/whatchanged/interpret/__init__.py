@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from whatchanged.artifacts import TokenActivations, TokenSource
 from whatchanged.interpret.findings import interpret
+from whatchanged.interpret.imported import ImportedLabels, read_labels
 
-__all__ = ["TokenActivations", "TokenSource", "interpret"]
+__all__ = ["ImportedLabels", "TokenActivations", "TokenSource", "interpret", "read_labels"]
