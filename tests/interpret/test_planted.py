@@ -80,6 +80,9 @@ def test_terms_features_and_observable_of_the_closing_question_are_one() -> None
     names = {(diff.table.iloc[r]["kind"], diff.table.iloc[r]["feature"]) for r in finding.rows}
     assert {("lexical", "would you"), ("lexical", "you like"), ("observable", "closing_question")} <= names
     assert {("feature", str(c)) for c in range(3, 8)} <= names
+    # a bare mark is a member of what puts it there
+    assert ("observable", "question_marks") in names
+    assert finding.id in {"observable:closing_question", "observable:closing_offer"}
     assert "features" in finding.label
     assert "terms" in finding.label
 

@@ -1,6 +1,7 @@
 """Significant rows merged into findings, greedily: a leading row takes all that say the same.
 
 Observables lead first, strongest first: what can be counted names a change better than any feature.
+Among them bare marks come last, so that a closing question is not told as more question marks.
 What a leader took the place of (fewer answers that open with "the" where more open with "certainly")
 is the other side of the same change. Rows that several leaders explain only together go to the one
 that explains most. Then the strongest row that is left leads, until none is left or the report is
@@ -16,12 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whatchanged.interpret.redundancy import EXPLAINED, Redundancy
+from whatchanged.text import OBSERVABLES
 
 __all__ = ["Group", "group"]
 
 TOGETHER = 0.4  # of the effect, beyond chance, that several leaders must explain together
 WHOLE = frozenset({"words", "sentence_length"})
 """Observables of the answer as a whole, which stand nowhere in it."""
+MARKS = frozenset(name for name, observable in OBSERVABLES.items() if observable.is_mark)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +56,7 @@ def group(
     """
     chosen = redundancy.chosen
     counted = [i for i in among if chosen[i].kind == "observable" and chosen[i].name not in WHOLE]
+    counted.sort(key=lambda i: chosen[i].name in MARKS)
     free = list(among)
     groups: list[Group] = []
 
@@ -67,7 +71,7 @@ def group(
         taken = {leader, *members}
         free[:] = [i for i in free if i not in taken]
 
-    for i in counted[:most]:
+    for i in counted:
         if i in free:
             lead(i)
     if len(groups) > 1:
@@ -79,7 +83,8 @@ def group(
     order = sorted(
         range(len(groups)), key=lambda g: min(rank[i] for i in (groups[g].leader, *groups[g].members))
     )
-    return tuple(groups[g] for g in order), tuple(free)
+    beyond = [i for g in order[most:] for i in (groups[g].leader, *groups[g].members)]
+    return tuple(groups[g] for g in order[:most]), tuple(sorted([*free, *beyond]))
 
 
 def _share_out(

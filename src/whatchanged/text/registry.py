@@ -29,6 +29,8 @@ class Observable:
         amount: Measures a quantity of the whole answer; ``None`` for what is counted.
         anchor: Where it can stand. What stands at the end by definition (``closing``) or belongs to
             the whole answer (``whole``) is lost or distorted when an answer is cut to a prefix.
+        is_mark: Whether it counts a bare mark or layout. What puts the mark there names a change better:
+            a closing question rather than question marks.
         is_length: Whether it is the answer's length itself. Its change is reported, with the tag
             ``length``, and is never a behaviour: the length rule holds length equal, and then nothing of
             it is left.
@@ -41,6 +43,7 @@ class Observable:
     amount: Callable[[Document], float] | None = None
     anchor: Literal["anywhere", "opening", "closing", "whole"] = "anywhere"
     opposites: tuple[str, ...] = ()
+    is_mark: bool = False
     is_length: bool = False
 
 
@@ -99,6 +102,7 @@ _REGISTRY = (
         description="exclamation marks",
         words=("exclamation", "exclamations", "exclamatory"),
         spans=punctuation.exclamation_marks,
+        is_mark=True,
     ),
     Observable(
         name="question_marks",
@@ -112,6 +116,7 @@ _REGISTRY = (
             "rhetorical questions",
         ),
         spans=punctuation.question_marks,
+        is_mark=True,
     ),
     Observable(
         name="parentheses",
@@ -126,6 +131,7 @@ _REGISTRY = (
             "round brackets",
         ),
         spans=punctuation.parentheses,
+        is_mark=True,
     ),
     Observable(
         name="quotations",
@@ -141,18 +147,21 @@ _REGISTRY = (
             "quote marks",
         ),
         spans=punctuation.quotations,
+        is_mark=True,
     ),
     Observable(
         name="em_dashes",
         description="dashes between parts of a sentence",
         words=("em dash", "em dashes", "dash", "dashes"),
         spans=punctuation.em_dashes,
+        is_mark=True,
     ),
     Observable(
         name="ellipses",
         description="three dots (... or …)",
         words=("ellipsis", "ellipses", "trailing dots", "three dots"),
         spans=punctuation.ellipses,
+        is_mark=True,
     ),
     Observable(
         name="capitals",
@@ -310,6 +319,7 @@ _REGISTRY = (
         description="breaks between paragraphs",
         words=("paragraph", "paragraphs", "paragraph break", "paragraph breaks"),
         spans=markup.paragraphs,
+        is_mark=True,
     ),
     Observable(
         name="template_leak",
