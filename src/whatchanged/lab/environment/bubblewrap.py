@@ -122,7 +122,8 @@ def bubblewrap_command(
             arguments += _bind("--ro-bind", path, str(path))
     for inside, (path, writable) in bound.items():
         arguments += _bind("--bind" if writable else "--ro-bind", path, inside)
-    return [*arguments, "--chdir", "/"]
+    # What stands between the bindings is memory that no limit would count.
+    return [*arguments, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/"]
 
 
 def _bind(how: str, path: Path, inside: str) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import site
 import sys
 import sysconfig
 import venv
@@ -41,12 +40,10 @@ def host_folders() -> list[Path]:
 
 
 def _host_packages() -> list[str]:
-    folders = [sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]
-    if sys.prefix == sys.base_prefix:
-        folders += site.getsitepackages()
-        if site.ENABLE_USER_SITE:
-            folders.append(site.getusersitepackages())
-    return [folder for folder in dict.fromkeys(folders) if Path(folder).is_dir()]
+    """Every folder of installed packages on the path of this process, those a .pth file added included."""
+    folders = [sysconfig.get_path("purelib"), sysconfig.get_path("platlib"), *sys.path]
+    named = [folder for folder in folders if Path(folder).name in {"site-packages", "dist-packages"}]
+    return [folder for folder in dict.fromkeys(named) if Path(folder).is_dir()]
 
 
 def packages_folder(environment: Path) -> Path:
