@@ -88,8 +88,18 @@ def compare(
         "splits": splits,
     }
     return Diff(
-        features=features, families=families, table=table, noise=noise, slices=by_category, summary=summary
+        features=features,
+        families=families,
+        table=table,
+        noise=noise,
+        slices=by_category,
+        summary=_in_order(summary),
     )
+
+
+def _in_order(value: Any) -> Any:
+    """Mappings by key, as they come back from a run folder: a report does not depend on where its diff was."""
+    return {k: _in_order(v) for k, v in sorted(value.items())} if isinstance(value, dict) else value
 
 
 def discovered(diff: Diff) -> NDArray[np.bool_]:
