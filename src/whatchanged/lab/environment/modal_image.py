@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import whatchanged
 from whatchanged.errors import PackageError
-from whatchanged.lab.environment.config import SandboxConfig
 from whatchanged.lab.environment.modal_wire import modal_failures
 
 if TYPE_CHECKING:
     import modal
 
-__all__ = ["WORKSPACE", "build", "image_for", "own_requirements"]
+__all__ = ["AGENT", "HOME", "WORKSPACE", "built", "own_requirements"]
 
 WORKSPACE = "/workspace"
+HOME = "/home/agent"
+AGENT = 60_000
+"""Uid of the user commands run as."""
 
 _VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 _PACKAGES = f"/usr/local/lib/python{_VERSION}/site-packages"
@@ -38,23 +40,16 @@ def own_requirements() -> list[str]:
     return sorted({*plain, *kernel})
 
 
-def image_for(config: SandboxConfig, packages: Sequence[str]) -> modal.Image:
-    """The image a configuration asks for. Nothing is built yet.
-
-    This package comes from where it is imported here, an installed version or a source tree, so that both sides are
-    the same. Its reader is unpacked while the image is built, and not in every sandbox.
-
-    Args:
-        config: What is asked for.
-        packages: The Python packages among it that pip finds by name.
-    """
+def _image(system: Sequence[str], packages: Sequence[str]) -> modal.Image:
+    # This package comes from where it is imported here, an installed version or a source tree, so that both sides are
+    # the same. Its reader is unpacked while the image is built, and not in every sandbox.
     import modal
 
-    here = Path(whatchanged.__file__).parent
+    here = Path(__file__).parents[2]
     record = metadata.distribution("whatchanged")
     facts = Path(str(record.locate_file(f"whatchanged-{record.version}.dist-info")))
     image = modal.Image.debian_slim(python_version=_VERSION)
-    image = image.apt_install(*dict.fromkeys(["git", *config.system_packages]))
+    image = image.apt_install(*dict.fromkeys(["git", *system]))
     image = image.pip_install(*own_requirements(), *packages)
     skipped = ["**/__pycache__", "**/*.pyc"]
     image = image.add_local_dir(here, f"{_PACKAGES}/whatchanged", copy=True, ignore=skipped)
@@ -63,36 +58,38 @@ def image_for(config: SandboxConfig, packages: Sequence[str]) -> modal.Image:
     )
     image = image.run_commands(
         f"printf '{_SCRIPT}' > /usr/local/bin/whatchanged && chmod 755 /usr/local/bin/whatchanged",
-        "python -c 'from whatchanged.models.embedded import reader_path; reader_path()'",
+        f"useradd --uid {AGENT} --home-dir {HOME} --create-home --shell /bin/sh agent",
+        f"HOME={HOME} python -c 'from whatchanged.models.embedded import reader_path; reader_path()'",
     )
     return image.workdir(WORKSPACE)
 
 
-def build(image: modal.Image, app: modal.App, packages: Sequence[str]) -> modal.Image:
-    """Build an image, or find it built.
+@functools.lru_cache(maxsize=8)
+def built(app: str, system: tuple[str, ...], packages: tuple[str, ...]) -> modal.Image:
+    """The image with these packages, built or found built; once in the life of this process.
 
     Args:
-        image: What to build.
-        app: Where.
-        packages: What the caller asked for, to be named if it fails.
+        app: Name of the app under which it is built.
+        system: Debian packages.
+        packages: Python packages that pip finds by name.
 
     Raises:
         PackageError: If a package could not be installed; with the last lines of the build's log.
         SandboxError: If Modal could not be reached or refused.
     """
+    import modal
     from modal import exception
 
     with modal_failures("build the image"):
         try:
-            return image.build(app)
+            return _image(system, packages).build(modal.App.lookup(app, create_if_missing=True))
         except exception.ImageBuildError as error:
-            words = "".join(entry.message for entry in modal_log(error.image_id)).strip()
-            asked = ", ".join(packages) or "whatchanged's own requirements"
+            words = "".join(entry.message for entry in _log(error.image_id)).strip()
+            asked = ", ".join([*system, *packages]) or "whatchanged's own requirements"
             raise PackageError(f"the image with {asked} could not be built: {words or error}") from error
 
 
-def modal_log(image: str) -> Sequence[modal.types.LogEntry]:
-    """Last lines of the log of a build."""
+def _log(image: str) -> Sequence[modal.types.LogEntry]:
     import modal
 
     return list(modal.Image.from_id(image).logs.tail(_LOG_LINES))

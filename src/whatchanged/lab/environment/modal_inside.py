@@ -9,7 +9,7 @@ job's own ``nonce`` and a JSON object.
 ``open``   a command that speaks over this process's own streams
 ``kill``   the end of everything an earlier ``run`` or ``open`` started
 ``read``, ``write``, ``unpack``   one file out, one file in, a tar archive in
-``stamp``  the moment after which changes count
+``prepare``  a tar archive in, the workspace to its user, and the moment after which changes count
 ``home``   a tar archive of what has changed in the workspace, out
 ``lease``  says that the host lives, and tells it when a limit was passed
 ``guard``  the sandbox's first command: ends everything at a limit, and the sandbox when its host is gone
@@ -32,6 +32,7 @@ __all__ = [
     "Job",
     "adopt",
     "below",
+    "drop",
     "end",
     "give",
     "main",
@@ -47,6 +48,7 @@ Job = dict[str, Any]
 MARK = "WHATCHANGED_EXEC"
 """Variable that names, in every process of a command, the job that started it."""
 
+_NO_NEW_PRIVS, _CHILD_SUBREAPER = 38, 36
 _BLOCK = 1 << 20
 _ROUNDS = 200
 
@@ -77,7 +79,7 @@ def tell(job: Job, **what: Any) -> None:
 
 def adopt() -> None:
     """Become the parent of descendants whose own parent ends."""
-    ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
+    ctypes.CDLL(None).prctl(_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def processes() -> dict[int, tuple[int, int]]:
@@ -153,10 +155,21 @@ def reap() -> dict[int, int]:
     return ended
 
 
+def drop(user: int | None) -> None:
+    """Give up the rights of root for good; without a user, or without rights, nothing is given up."""
+    if user is not None and os.getuid() == 0:
+        os.setgroups([])
+        os.setresgid(user, user, user)
+        os.setresuid(user, user, user)
+    ctypes.CDLL(None).prctl(_NO_NEW_PRIVS, 1, 0, 0, 0)
+
+
 def main(jobs: Mapping[str, Callable[[Job], None]]) -> None:
     """Do the job on standard input."""
     job = json.loads(take(int(take(8), 16)))
     try:
+        if job.get("dropped"):
+            drop(job["user"])
         jobs[job["job"]](job)
     except OSError as error:
         tell(job, error=error.strerror or str(error), number=error.errno, path=str(error.filename or ""))

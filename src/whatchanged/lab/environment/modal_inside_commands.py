@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import select
 import signal
 import sys
 import time
 from pathlib import Path
 
-from whatchanged.lab.environment.modal_inside import MARK, Job, adopt, below, end, give, marked, reap, tell
+from whatchanged.lab.environment.modal_inside import (
+    MARK,
+    Job,
+    adopt,
+    below,
+    drop,
+    end,
+    give,
+    marked,
+    reap,
+    tell,
+)
 
 __all__ = ["JOBS"]
 
@@ -31,12 +43,19 @@ def _start(job: Job, streams: list[int]) -> int:
         signal.signal(number, signal.SIG_DFL)
     command = job["command"]
     environment = dict(os.environ)
+    environment.update(job["env"])
     path = str(Path(sys.executable).parent)
     environment["PATH"] = os.pathsep.join([path, environment.get("PATH", os.defpath)])
-    environment.update(job["env"])
     environment[MARK] = job["mark"]
     tried = job["cwd"]
     try:
+        for name, most in job["rlimits"].items():
+            resource.setrlimit(getattr(resource, name), (most, most))
+        os.umask(0o022)
+        if job["user"] is not None and os.getuid() == 0:
+            for stream in (0, 1, 2):  # so that /dev/stdout and the like can be opened again
+                os.fchown(stream, job["user"], job["user"])
+        drop(job["user"])
         os.chdir(tried)
         tried = command[0]
         os.execvpe(tried, command, environment)

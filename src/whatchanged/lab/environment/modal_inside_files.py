@@ -42,9 +42,13 @@ def write(job: Job) -> None:
 
 def unpack(job: Job) -> None:
     """A tar archive in."""
-    with os.fdopen(0, "rb", closefd=False) as source, tarfile.open(fileobj=source, mode="r|") as archive:
-        archive.extractall(job["folder"], filter="tar")
+    _unpack(job["folder"])
     tell(job)
+
+
+def _unpack(folder: str) -> None:
+    with os.fdopen(0, "rb", closefd=False) as source, tarfile.open(fileobj=source, mode="r|") as archive:
+        archive.extractall(folder, filter="tar")
 
 
 def home(job: Job) -> None:
@@ -95,17 +99,33 @@ class _Padded:
         return self.source.read(size).ljust(size, b"\0")
 
 
-def stamp(job: Job) -> None:
-    """A moment, in the clock of the file system: what changes later has a later one."""
-    path = Path(job["path"])
+def prepare(job: Job) -> None:
+    """A tar archive in, its folders to the user, and the moment after which changes count."""
+    _unpack("/")
+    for top in job["folders"]:
+        _own(top, job["user"] if os.getuid() == 0 and job["user"] is not None else -1)
+    moment = _moment(Path(job["folders"][0]) / ".whatchanged-stamp")
+    tell(job, moment=moment, python=sys.executable, root=os.getuid() == 0)
+
+
+def _own(top: str, user: int) -> None:
+    Path(top).mkdir(parents=True, exist_ok=True)
+    os.chown(top, user, user)
+    for folder, folders, files in os.walk(top):
+        for name in (*folders, *files):
+            os.chown(Path(folder, name), user, user, follow_symlinks=False)
+
+
+def _moment(path: Path) -> int:
+    """A moment in the clock of the file system: what changes later has a later one."""
     path.touch()
-    moment = path.stat().st_ctime_ns
-    while path.stat().st_ctime_ns == moment:
+    first = last = path.stat().st_ctime_ns
+    while last == first:
         time.sleep(0.005)
         path.touch()
-    moment = path.stat().st_ctime_ns
+        last = path.stat().st_ctime_ns
     path.unlink()
-    tell(job, moment=moment, python=sys.executable)
+    return first
 
 
-JOBS = {"read": read, "write": write, "unpack": unpack, "home": home, "stamp": stamp}
+JOBS = {"read": read, "write": write, "unpack": unpack, "prepare": prepare, "home": home}

@@ -33,6 +33,8 @@ def lease(job: Job) -> None:
     folder = Path(job["folder"])
     begun = None
     told = False
+    while not folder.exists():  # the guard starts at the same time
+        time.sleep(0.01)
     while True:
         if select.select([0], [], [], 0.1)[0]:
             beats = os.read(0, 4096)
@@ -55,11 +57,12 @@ class Guard:
     def __init__(self, job: Job) -> None:
         self.job = job
         self.folder = Path(job["folder"])
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(parents=True, mode=0o700)
         self.seen = time.monotonic()
         self.beat: int | None = None
         self.state: Job = {"pid": 0, "begun": None}
         self.measured = 0.0
+        self.baseline: int | None = None
         self.page = os.sysconf("SC_PAGE_SIZE")
 
     def watch(self) -> None:
@@ -105,10 +108,12 @@ class Guard:
             return _passed("processes", f"ran {threads} processes and threads of {job['processes']} allowed")
         if job["memory"] is not None and (taken := self.memory(alive)) > job["memory"]:
             return _passed("memory", f"took {_mebibytes(taken)} of {_mebibytes(job['memory'])} memory")
-        if time.monotonic() >= self.measured:
+        if begun is not None and time.monotonic() >= self.measured:
             began = time.monotonic()
-            taken = self.disk()
-            self.measured = time.monotonic() + max(0.5, 10 * (time.monotonic() - began))
+            if self.baseline is None:
+                self.baseline = self.disk()
+            taken = self.disk() - self.baseline
+            self.measured = time.monotonic() + max(0.25, 10 * (time.monotonic() - began))
             if taken > job["disk"]:
                 return _passed("disk", f"took {_mebibytes(taken)} of {_mebibytes(job['disk'])} disk")
         return None

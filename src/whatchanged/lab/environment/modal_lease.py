@@ -41,7 +41,7 @@ class Lease:
         """Why the sandbox is over, once that is known."""
         with modal_failures("watch the sandbox"):
             self._process, _, _ = send_job(sandbox, "lease", folder=folder)
-        self._write(b"beat\n")
+            self._write(b"beat\n")
         self._interval = silence / 4
         for work in (self._listen, self._beat):
             threading.Thread(target=work, name="modal-lease", daemon=True).start()
@@ -49,7 +49,8 @@ class Lease:
     def begin(self) -> None:
         """Let the time limit run from now on."""
         self._begun = time.monotonic()
-        self._write(b"begin\n")
+        with modal_failures("start the clock"):
+            self._write(b"begin\n")
 
     def _write(self, sign: bytes) -> None:
         with self._lock:
@@ -113,3 +114,4 @@ class Lease:
     def close(self) -> None:
         """Stop renewing; the sandbox is about to be ended."""
         self._closed.set()
+        self._settled.set()

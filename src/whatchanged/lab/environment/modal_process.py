@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Self
@@ -42,6 +42,14 @@ class _Reader(io.RawIOBase):
         buffer[:size] = self._rest[:size]
         self._rest = self._rest[size:]
         return size
+
+    def close(self) -> None:
+        from modal import exception
+
+        if not self.closed and isinstance(self._chunks, Generator):
+            with suppress(ValueError, exception.Error):  # another thread is reading: it ends with the process
+                self._chunks.close()
+        super().close()
 
 
 class _Writer(io.RawIOBase):
@@ -135,7 +143,8 @@ class ModalProcess:
         self.stdin.close()
         if not self._over.wait(_GRACE):
             self.kill()
-        self._over.wait(_GRACE)
+        for stream in (self.stdout, self.stderr):
+            stream.close()
 
     def __enter__(self) -> Self:
         return self

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-REPOSITORY = HERE.parents[3]
-WRITABLE = ("workspace", "tmp", "root", "models", "python")
+SOURCE = HERE.parents[3] / "src"
+SETTINGS = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "ssl", "passwd", "group", "nsswitch.conf", "hosts")
+WRITABLE = ("workspace", "tmp", "root", "home", "models", "python")
 """Top folders that are kept in a snapshot; ``python`` is the interpreter's environment."""
 
 
@@ -32,6 +33,7 @@ def make_files(files: Path) -> None:
     """The writable folders of a fresh container, with an environment that sees the packages of this one."""
     for name in WRITABLE:
         (files / name).mkdir(parents=True)
+    (files / "tmp").chmod(0o1777)
     venv.EnvBuilder(symlinks=True, with_pip=False).create(files / "python")
     packages = files / "python" / "lib" / f"python{sysconfig.get_python_version()}" / "site-packages"
     (packages / "host.pth").write_text(f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n")
@@ -67,17 +69,23 @@ class Container:
         program = bubblewrap()
         assert program is not None
         arguments = [program, "--die-with-parent", "--unshare-pid", "--unshare-ipc", "--unshare-uts"]
+        arguments += ["--as-pid-1", "--cap-add", "ALL"] if os.getuid() == 0 else ["--as-pid-1"]
         if not self.network:
             arguments.append("--unshare-net")
         for entry in sorted(Path("/").iterdir()):
             if entry.is_symlink():
                 arguments += ["--symlink", str(entry.readlink()), str(entry)]
-            elif entry.name in {"usr", "bin", "sbin", "lib", "lib32", "lib64", "etc", "opt"}:
+            elif entry.name in {"usr", "bin", "sbin", "lib", "lib32", "lib64"}:
                 arguments += ["--ro-bind", str(entry), str(entry)]
-        arguments += ["--proc", "/proc", "--dev", "/dev", "--dir", "/var/tmp"]
+        arguments += ["--perms", "0755", "--dir", "/etc"]
+        for name in SETTINGS:
+            arguments += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
+        arguments += ["--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--dir", "/var/tmp"]
         for name in WRITABLE:
             arguments += ["--bind", str(self.files / name), f"/{name}"]
-        for path in dict.fromkeys([sys.base_prefix, sys.prefix, str(REPOSITORY)]):
+        for path in dict.fromkeys([sys.base_prefix, sys.prefix, str(SOURCE), str(HERE)]):
+            for above in list(Path(path).parents)[-2::-1]:  # through which every user may pass
+                arguments += ["--perms", "0755", "--dir", str(above)]
             arguments += ["--ro-bind", path, path]
         arguments += ["--bind", str(self.folder / "worker"), str(self.folder / "worker")]
         for inside, outside in self.seen.items():
@@ -95,3 +103,8 @@ class Container:
             "LANG": "C.UTF-8",
             "MODAL_TASK_ID": self.folder.name,
         }
+
+
+def copy(source: Path, target: Path) -> None:
+    """Copy a tree with its owners, modes and links."""
+    subprocess.run(["cp", "-a", "--", str(source), str(target)], check=True)

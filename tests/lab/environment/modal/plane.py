@@ -12,7 +12,6 @@ import base64
 import json
 import secrets as randomness
 import shlex
-import shutil
 import string
 import threading
 import time
@@ -22,7 +21,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from container import Container, make_files
+from container import Container, copy, make_files
 from control import Control
 from grpclib.server import Server
 from modal_proto import api_pb2 as api
@@ -177,8 +176,9 @@ class Plane:
         """Keep a sandbox's files, or one folder, as an image and return its id."""
         image = f"im-snapshot{len(self.images):014d}"
         kept = self.folder / "snapshots" / image
+        kept.parent.mkdir(exist_ok=True)
         source = sandbox.container.files if folder is None else sandbox.container.outside(folder)
-        shutil.copytree(source, kept, symlinks=True)
+        copy(source, kept)
         self.images[image] = PlaneImage(
             id=image, definition=api.Image(), below=self.image_of(sandbox), files=kept
         )
@@ -192,9 +192,9 @@ class Plane:
         folder.mkdir(parents=True)
         image = self.images[definition.image_id]
         if image.files is not None:
-            shutil.copytree(image.files, folder / "files", symlinks=True)
+            copy(image.files, folder / "files")
         else:
-            shutil.copytree(self.fresh(), folder / "files", symlinks=True)
+            copy(self.fresh(), folder / "files")
         container = Container(
             folder=folder,
             volumes={

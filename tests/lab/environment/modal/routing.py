@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING, Any
 
+from container import copy
 from google.protobuf.empty_pb2 import Empty
 from grpclib import GRPCError, Status
 from grpclib.exceptions import StreamTerminatedError
@@ -97,7 +98,7 @@ class Routing(task_command_router_grpc.TaskCommandRouterBase):
         sandbox = self.of(stream, request.task_id)
         kept = self.plane.images[request.image_id].files
         assert kept is not None
-        shutil.copytree(kept, sandbox.container.outside(request.path.decode()), symlinks=True)
+        copy(kept, sandbox.container.outside(request.path.decode()))
         await stream.send_message(Empty())
 
     async def TaskUnmountDirectory(self, stream: Stream) -> None:
