@@ -102,10 +102,14 @@ class Bridge:
         async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             from mcp.server.stdio import stdio_server
 
-            lines = cast(Any, _Lines(reader))
-            async with stdio_server(stdin=lines, stdout=cast(Any, _Out(writer))) as (incoming, outgoing):
-                await server.run(incoming, outgoing, server.create_initialization_options())
-            writer.close()
+            lines, out = cast(Any, _Lines(reader)), cast(Any, _Out(writer))
+            try:
+                async with stdio_server(stdin=lines, stdout=out) as (incoming, outgoing):
+                    await server.run(incoming, outgoing, server.create_initialization_options())
+            finally:
+                writer.close()
+                with suppress(ConnectionError):
+                    await writer.wait_closed()
 
         listener = await asyncio.start_unix_server(connected, self._socket, limit=_LONGEST_LINE)
         self._ready.set()

@@ -100,6 +100,8 @@ class Link:
             if event is not None:
                 self._on_event(event)
         self._listeners[0].join(1)
+        self._process.stdout.close()
+        self._process.close()
         self._on_end(self._errors.decode("utf-8", "replace").strip())
 
     def _line(self) -> bytes:
@@ -109,8 +111,7 @@ class Link:
             return b""
 
     def _listen_errors(self) -> None:
-        try:
+        with suppress(OSError, ValueError):
             for line in self._process.stderr:
                 self._errors = (self._errors + line)[-4000:]
-        except (OSError, ValueError):
-            return
+            self._process.stderr.close()

@@ -7,7 +7,6 @@ import binascii
 import copy
 import json
 import math
-import re
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -19,7 +18,6 @@ from whatchanged.llm.scattered import redact_scattered
 
 __all__ = ["Outputs", "text_of"]
 
-_OVERWRITTEN = re.compile(r"[^\n\r]*\r+(?=[^\n\r])")
 _RICHEST = 400_000  # characters of one text of a rich output other than its plain text
 _IMAGE = 4_000_000  # characters of one image in base64
 _IMAGES = 24  # images of one cell
@@ -119,7 +117,9 @@ def _plain(output: dict[str, Any]) -> dict[str, Any]:
     """A copy without what was overwritten; streams get their text."""
     if output["output_type"] != "stream":
         return copy.deepcopy(output)
-    text = _OVERWRITTEN.sub("", "".join(output["parts"]).replace("\r\n", "\n"))
+    text = "".join(output["parts"])
+    if "\r" in text:
+        text = "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
     return {"output_type": "stream", "name": output["name"], "text": text}
 
 
@@ -194,7 +194,7 @@ def _fit(data: dict[str, Any], redactor: Redactor, images: int) -> int:
             if images >= _IMAGES:
                 reason = f"one of more than {_IMAGES} images of this cell"
             elif size > _IMAGE:
-                reason = f"{size * 3 // 4:,} bytes"
+                reason = f"{size * 3 // 4 - str(value).count('='):,} bytes"
             elif _carries(value, redactor):
                 reason = "no readable image, or it carries a secret"
             else:

@@ -109,6 +109,7 @@ class NotebookSession:
 
     def submit(self, code: str, *, hidden: bool = False) -> int:
         """Send a cell and give its handle at once; errors as in `exec`."""
+        code = _writable(code)
         with self._lock:
             cell = self._notebook.add_code(self._clean(code), hidden=hidden)
             return self._send(code, cell).handle
@@ -127,6 +128,7 @@ class NotebookSession:
         Raises:
             ValueError: If there is no such cell, or it is still running.
         """
+        code = _writable(code)
         with self._lock:
             cells = self._notebook.code_cells()
             if not -len(cells) <= cell_index < len(cells):
@@ -299,8 +301,7 @@ class NotebookSession:
         self._notebook.save()
 
     def _clean(self, text: str) -> str:
-        written = text.encode("utf-8", "replace").decode()  # a lone surrogate cannot be written to a file
-        return redact_scattered(self.sandbox.redactor, [written])[0]
+        return redact_scattered(self.sandbox.redactor, [_writable(text)])[0]
 
     def _result(self, run: CellRun) -> CellResult:
         with self._lock:
@@ -323,3 +324,8 @@ class NotebookSession:
             silent=round(now - max(run.heard, run.sent), 1) if alive else 0.0,
             memory=run.memory if alive else None,
         )
+
+
+def _writable(text: str) -> str:
+    """The text without lone surrogates, which neither a file nor the kernel takes."""
+    return text.encode("utf-8", "replace").decode()

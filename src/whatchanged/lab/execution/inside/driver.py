@@ -325,9 +325,11 @@ def main() -> None:
     driver = Driver(0, outlet)
     try:
         driver.run()
-    except ImportError as error:
-        driver.say("failed", problem=f"{error}; a kernel needs the packages ipykernel and jupyter_client")
     except BrokenPipeError:
         pass
+    except ImportError as error:
+        driver.say("failed", problem=f"{error}; a kernel needs the packages ipykernel and jupyter_client")
+    except OSError as error:
+        driver.say("failed", problem=f"the kernel cannot be run: {error}")
     finally:
         driver.close()
