@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from whatchanged.errors import RequestRejected
+from whatchanged.llm.prices import Price, Priced
 from whatchanged.llm.protocol import ChatModel, ChatRequest, Reply, Usage
 from whatchanged.store import cache_folder, fingerprint, write_text
 
@@ -71,6 +72,10 @@ class Replayed:
         record = {"schema": _SCHEMA, "asked": asked, "reply": asdict(reply)}
         write_text(path, json.dumps(record, ensure_ascii=False) + "\n")
         return reply
+
+    async def price(self) -> Price | None:
+        """Price of the model within: what is not kept is paid for."""
+        return await self._model.price() if isinstance(self._model, Priced) else None
 
     async def close(self) -> None:
         """Close the model within."""

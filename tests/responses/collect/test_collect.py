@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
+import sys
 import threading
 import time
 import tracemalloc
@@ -310,3 +312,36 @@ def test_memory_stays_flat_over_thousands_of_calls(tmp_path: Path) -> None:
         peaks[n] = max(held) - held[0]
         held.clear()
     assert peaks[1200] < peaks[300] + 1800 * len(long) / 4, f"texts do not pile up while collecting: {peaks}"
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_an_interrupt_ends_it_and_keeps_what_is_finished(inside: bool, tmp_path: Path) -> None:
+    code = f"""
+import asyncio, os, signal, sys
+from whatchanged import Prompt, PromptSet, collect
+from whatchanged.llm import ScriptedModel
+
+async def script(request):
+    await asyncio.sleep(0.01)
+    if len(old.requests) == 20:
+        os.kill(os.getpid(), signal.SIGINT)
+    return "fine"
+
+old, new = ScriptedModel(script, name="old"), ScriptedModel(script, name="new")
+prompts = PromptSet(prompts=tuple(Prompt(id=str(i), text=str(i)) for i in range(5000)))
+
+async def cell():
+    collect(prompts, old, new, out=sys.argv[1], concurrency=4)
+
+if {inside}:
+    asyncio.run(cell())
+else:
+    collect(prompts, old, new, out=sys.argv[1], concurrency=4)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=False
+    )
+    assert "KeyboardInterrupt" in done.stderr, done.stderr
+    assert "Exception ignored" not in done.stderr
+    finished = len((tmp_path / "calls.jsonl").read_text().splitlines())
+    assert 20 <= finished < 10000
