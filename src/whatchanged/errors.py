@@ -20,6 +20,7 @@
     ├── LabError                        the lab could not do its work
     │   ├── KernelError                 a notebook's kernel cannot be started, or was shut down
     │   ├── CellError(also RuntimeError)  a cell of a notebook did not end well
+    │   ├── PlanFailed                  an answer was not what an agent's recorded plan expects
     │   └── SandboxError                a sandbox cannot be had or used
     │       ├── SecretMissing           a secret it was asked for is not there
     │       ├── RepoError               git could not clone a repository, or its install failed
@@ -54,6 +55,7 @@ __all__ = [
     "MissingExtra",
     "ModelError",
     "PackageError",
+    "PlanFailed",
     "RateLimited",
     "RepoError",
     "RequestRejected",
@@ -220,6 +222,10 @@ class CellError(LabError, RuntimeError):
     def __init__(self, problem: str, *, result: object) -> None:
         super().__init__(problem)
         self.result = result
+
+
+class PlanFailed(LabError):
+    """A tool's answer was not what an agent's recorded plan expects; holds the end of the answer."""
 
 
 class SandboxError(LabError):
