@@ -113,8 +113,13 @@ class Sandbox:
         enlist(self)  # before the backend enlists itself, so that files come home first
         try:
             self.backend.start(self.config, found, name=self._name, restore=self._snapshot)
+            # What the backend keeps itself is known only inside, and must be redacted as well.
+            kept = [name for name in names if name not in found]
+            inside = {name: self.backend.exec(["printenv", name]).removesuffix("\n") for name in kept}
+            self.redactor = Redactor(found | inside)
         except BaseException as error:
             self._terminated = True
+            self.backend.terminate()
             strike(self)
             if isinstance(error, SandboxError):
                 self.redactor.scrub(error)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,33 +14,8 @@ from plane import Plane
 from whatchanged.lab.environment.modal import ModalBackend
 
 
-@pytest.fixture(scope="session")
-def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plane]:
-    """One control plane for all tests; the client keeps its connection for the life of the process."""
-    if bubblewrap() is None:
-        pytest.skip("the control plane runs sandboxes under bubblewrap, which is not usable on this machine")
-    with Plane(tmp_path_factory.mktemp("plane")) as plane:
-        yield plane
-
-
-@pytest.fixture(autouse=True)
-def account(plane: Plane, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """An account whose only server is the control plane; every sandbox must have ended after the test."""
-    for name in [name for name in os.environ if name.startswith("MODAL_")]:
-        monkeypatch.delenv(name)
-    for name, value in settings(plane, tmp_path).items():
-        monkeypatch.setenv(name, value)
-    before = dict(plane.secrets)
-    yield
-    plane.secrets.clear()
-    plane.secrets.update(before)
-    plane.refusals.clear()
-    left = plane.running()
-    plane.run(plane.end_all())
-    assert [sandbox.tags for sandbox in left] == []
-
-
-def settings(plane: Plane, folder: Path) -> dict[str, str]:
+def account(plane: Plane, folder: Path) -> dict[str, str]:
+    """The client's settings: an account whose only server is the control plane."""
     return {
         "MODAL_SERVER_URL": plane.url,
         "MODAL_TOKEN_ID": TOKEN[0],
@@ -52,9 +25,42 @@ def settings(plane: Plane, folder: Path) -> dict[str, str]:
     }
 
 
+@pytest.fixture(scope="session")
+def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plane]:
+    """One control plane for all tests; the client keeps its connection for the life of the process."""
+    if bubblewrap() is None:
+        pytest.skip("the control plane runs sandboxes under bubblewrap, which cannot be used on this machine")
+    folder = tmp_path_factory.mktemp("plane")
+    with pytest.MonkeyPatch.context() as patch, Plane(folder) as plane:
+        for name in [name for name in os.environ if name.startswith("MODAL_")]:
+            patch.delenv(name)
+        for name, value in account(plane, folder).items():
+            patch.setenv(name, value)
+        yield plane
+
+
 @pytest.fixture
-def backend() -> Iterator[ModalBackend]:
-    """A backend that has not been started, and is terminated after the test."""
-    backend = ModalBackend()
-    yield backend
-    backend.terminate()
+def idle(plane: Plane) -> Iterator[Plane]:
+    """The control plane, on which nothing may be left running after the test."""
+    before = set(plane.sandboxes)
+    yield plane
+    plane.secrets.clear()
+    plane.refusals.clear()
+    left = [sandbox for sandbox in plane.running() if sandbox.id not in before]
+    for sandbox in left:
+        plane.run(sandbox.terminate())
+    assert [sandbox.tags for sandbox in left] == [], "sandboxes were left running"
+
+
+@pytest.fixture
+def make(idle: Plane) -> Iterator[Callable[..., ModalBackend]]:
+    """Makes backends that are terminated after the test."""
+    made = []
+
+    def one(**settings: float) -> ModalBackend:
+        made.append(ModalBackend(**settings))
+        return made[-1]
+
+    yield one
+    for backend in made:
+        backend.terminate()

@@ -14,7 +14,17 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 SOURCE = HERE.parents[3] / "src"
-SETTINGS = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "ssl", "passwd", "group", "nsswitch.conf", "hosts")
+SETTINGS = (
+    "ld.so.cache",
+    "ld.so.conf",
+    "ld.so.conf.d",
+    "alternatives",
+    "ssl",
+    "passwd",
+    "group",
+    "nsswitch.conf",
+    "hosts",
+)
 WRITABLE = ("workspace", "tmp", "root", "home", "models", "python")
 """Top folders that are kept in a snapshot; ``python`` is the interpreter's environment."""
 

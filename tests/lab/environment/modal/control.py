@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from grpclib import GRPCError, Status
 from grpclib.server import Stream
 from modal._utils.grpc_testing import patch_mock_servicer
-from modal_proto import api_grpc, api_pb2 as api
+from modal_proto import api_grpc
+from modal_proto import api_pb2 as api
 from sandboxes import FAILURE, SUCCESS, TERMINATED, PlaneSandbox
 
 if TYPE_CHECKING:
@@ -59,7 +60,9 @@ class Control(api_grpc.ModalClientBase):
         await self.take(stream)
         settings = api.EnvironmentSettings(image_builder_version=BUILDER)
         metadata = api.EnvironmentMetadata(name="main", settings=settings)
-        await stream.send_message(api.EnvironmentGetOrCreateResponse(environment_id="en-main", metadata=metadata))
+        await stream.send_message(
+            api.EnvironmentGetOrCreateResponse(environment_id="en-main", metadata=metadata)
+        )
 
     async def AppGetOrCreate(self, stream: Stream) -> None:
         request = await self.take(stream)
@@ -87,11 +90,15 @@ class Control(api_grpc.ModalClientBase):
         request = await self.take(stream)
         log = self.plane.failed_build(request.image_id)
         result = api.GenericResult(status=SUCCESS if log is None else FAILURE)
-        await stream.send_message(api.ImageJoinStreamingResponse(result=result, metadata=self.metadata(), eof=True))
+        await stream.send_message(
+            api.ImageJoinStreamingResponse(result=result, metadata=self.metadata(), eof=True)
+        )
 
     async def ImageBuildChainGet(self, stream: Stream) -> None:
         request = await self.take(stream)
-        step = api.ImageBuildStep(image_id=request.image_id, builder_app_id="ap-builder", builder_task_id=request.image_id)
+        step = api.ImageBuildStep(
+            image_id=request.image_id, builder_app_id="ap-builder", builder_task_id=request.image_id
+        )
         step.started_at.FromSeconds(int(time.time()) - 60)
         step.finished_at.FromSeconds(int(time.time()))
         await stream.send_message(api.ImageBuildChainGetResponse(build_steps=[step]))
@@ -99,7 +106,10 @@ class Control(api_grpc.ModalClientBase):
     async def AppFetchLogs(self, stream: Stream) -> None:
         request = await self.take(stream)
         log = self.plane.failed_build(request.task_id) or ""
-        items = [api.TaskLogs(data=line, file_descriptor=api.FILE_DESCRIPTOR_STDERR) for line in log.splitlines(True)]
+        items = [
+            api.TaskLogs(data=line, file_descriptor=api.FILE_DESCRIPTOR_STDERR)
+            for line in log.splitlines(True)
+        ]
         batch = api.TaskLogsBatch(task_id=request.task_id, items=items[-request.limit :])
         await stream.send_message(api.AppFetchLogsResponse(batches=[batch]))
 
@@ -107,7 +117,9 @@ class Control(api_grpc.ModalClientBase):
         request = await self.take(stream)
         if request.image_id not in self.plane.images:
             raise GRPCError(Status.NOT_FOUND, f"no image {request.image_id}")
-        await stream.send_message(api.ImageFromIdResponse(image_id=request.image_id, metadata=self.metadata()))
+        await stream.send_message(
+            api.ImageFromIdResponse(image_id=request.image_id, metadata=self.metadata())
+        )
 
     async def MountBatchedCheckExistence(self, stream: Stream) -> None:
         await self.take(stream)  # every content counts as stored already: images are not built
@@ -137,7 +149,9 @@ class Control(api_grpc.ModalClientBase):
     async def VolumeGetOrCreate(self, stream: Stream) -> None:
         request = await self.take(stream)
         volume = f"vo-{request.deployment_name}"
-        folder = self.plane.volumes.setdefault(volume, self.plane.folder / "volumes" / request.deployment_name)
+        folder = self.plane.volumes.setdefault(
+            volume, self.plane.folder / "volumes" / request.deployment_name
+        )
         folder.mkdir(parents=True, exist_ok=True)
         metadata = api.VolumeMetadata(name=request.deployment_name, version=api.VOLUME_FS_VERSION_V1)
         await stream.send_message(
@@ -149,6 +163,9 @@ class Control(api_grpc.ModalClientBase):
     async def SandboxCreate(self, stream: Stream) -> None:
         request = await self.take(stream)
         made = await self.plane.create(request.definition, version=1, given={}, tags=request.tags)
+        if "SandboxCreate" in self.plane.lost_replies:
+            self.plane.lost_replies.remove("SandboxCreate")
+            raise GRPCError(Status.FAILED_PRECONDITION, "the reply was lost")
         await stream.send_message(api.SandboxCreateResponse(sandbox_id=made.id))
 
     async def SandboxCreateV2(self, stream: Stream) -> None:
@@ -158,7 +175,9 @@ class Control(api_grpc.ModalClientBase):
         given: dict[str, str] = {}
         for source in request.secret_sources:
             given |= (
-                dict(source.env.contents) if source.HasField("env") else self.plane.secret_ids[source.secret_id]
+                dict(source.env.contents)
+                if source.HasField("env")
+                else self.plane.secret_ids[source.secret_id]
             )
         made = await self.plane.create(request.definition, version=2, given=given, tags=request.tags)
         await stream.send_message(
@@ -227,7 +246,9 @@ class Control(api_grpc.ModalClientBase):
         wanted = {(tag.tag_name, tag.tag_value) for tag in request.tags}
         found = [one for one in self.plane.running() if wanted <= set(one.tags.items())]
         infos = [api.SandboxInfo(id=one.id, created_at=1.0, app_id=request.app_id) for one in found]
-        await stream.send_message(api.SandboxListResponse(sandboxes=[] if request.before_timestamp else infos))
+        await stream.send_message(
+            api.SandboxListResponse(sandboxes=[] if request.before_timestamp else infos)
+        )
 
     async def SandboxList(self, stream: Stream) -> None:
         await self._list(stream)

@@ -32,14 +32,14 @@ class Output:
             self.changed.notify_all()
 
     async def read(self, offset: int) -> AsyncIterator[bytes]:
-        while True:
-            async with self.changed:
-                await self.changed.wait_for(lambda: len(self.data) > offset or self.ended)
-                chunk = bytes(self.data[offset : offset + 65536])
-            if not chunk:
-                return
+        while chunk := await self._chunk(offset):
             offset += len(chunk)
             yield chunk
+
+    async def _chunk(self, offset: int) -> bytes:
+        async with self.changed:
+            await self.changed.wait_for(lambda: len(self.data) > offset or self.ended)
+            return bytes(self.data[offset : offset + 65536])
 
 
 class Exec:

@@ -96,6 +96,8 @@ class Plane:
     """Names of the RPCs received, in order."""
     refusals: dict[str, Exception] = field(default_factory=dict)
     """RPC names that fail, with what they raise."""
+    lost_replies: set[str] = field(default_factory=set)
+    """RPC names that are carried out once and whose reply is then lost."""
     token: str = field(default_factory=token)
     port: int = 0
     _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
@@ -184,7 +186,9 @@ class Plane:
         )
         return image
 
-    async def create(self, definition: api.Sandbox, *, version: int, given: dict[str, str], tags: Any) -> PlaneSandbox:
+    async def create(
+        self, definition: api.Sandbox, *, version: int, given: dict[str, str], tags: Any
+    ) -> PlaneSandbox:
         """Start a sandbox as defined; ``given`` are the variables of secrets sent along with the request."""
         ending = "".join(randomness.choice(string.ascii_letters + string.digits) for _ in range(22))
         task = f"ta-{ending}" if version == 1 else f"ta-{ending[:20]}V"

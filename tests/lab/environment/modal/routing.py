@@ -11,7 +11,8 @@ from grpclib import GRPCError, Status
 from grpclib.exceptions import StreamTerminatedError
 from grpclib.server import Stream
 from modal._utils.grpc_testing import patch_mock_servicer
-from modal_proto import task_command_router_grpc, task_command_router_pb2 as router
+from modal_proto import task_command_router_grpc
+from modal_proto import task_command_router_pb2 as router
 from sandboxes import PlaneSandbox
 
 if TYPE_CHECKING:
@@ -28,7 +29,10 @@ class Routing(task_command_router_grpc.TaskCommandRouterBase):
         self.plane = plane
 
     def of(self, stream: Stream, task: str) -> PlaneSandbox:
-        self.plane.calls.append(stream._method_name.rsplit("/", 1)[-1])
+        name = stream._method_name.rsplit("/", 1)[-1]
+        self.plane.calls.append(name)
+        if name in self.plane.refusals:
+            raise self.plane.refusals[name]
         if stream.metadata.get("authorization") != f"Bearer {self.plane.token}":
             raise GRPCError(Status.UNAUTHENTICATED, "no such token")
         for sandbox in self.plane.sandboxes.values():

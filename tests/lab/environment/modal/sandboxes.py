@@ -13,7 +13,8 @@ from pathlib import Path
 
 from container import HERE, Container
 from grpclib.client import Channel
-from modal_proto import api_pb2 as api, task_command_router_grpc
+from modal_proto import api_pb2 as api
+from modal_proto import task_command_router_grpc
 
 SUCCESS = api.GenericResult.GENERIC_STATUS_SUCCESS
 FAILURE = api.GenericResult.GENERIC_STATUS_FAILURE
@@ -99,6 +100,10 @@ class PlaneSandbox:
         except TimeoutError:
             ending = api.GenericResult(status=TIMEOUT)
         await self.end(ending)
+
+    async def terminate(self) -> None:
+        """End it as a client's request does."""
+        await self.end(api.GenericResult(status=TERMINATED))
 
     async def end(self, result: api.GenericResult) -> None:
         """Kill everything inside; the first result stands."""

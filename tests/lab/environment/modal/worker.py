@@ -14,12 +14,11 @@ from pathlib import Path
 from google.protobuf.empty_pb2 import Empty  # noqa: F401  registers the type the stubs name
 from grpclib import GRPCError, Status
 from grpclib.server import Server, Stream
-from modal_proto import task_command_router_grpc, task_command_router_pb2 as router
+from modal_proto import task_command_router_grpc
+from modal_proto import task_command_router_pb2 as router
 
 sys.path.insert(0, str(Path(__file__).parent))
 from execs import Exec
-
-FILE_TOOL = "/__modal/.bin/modal-sandbox-fs-tools"
 
 
 class Worker(task_command_router_grpc.TaskCommandRouterBase):
@@ -36,19 +35,23 @@ class Worker(task_command_router_grpc.TaskCommandRouterBase):
             raise GRPCError(Status.NOT_FOUND, f"no exec {exec_id}")
         return self.execs[exec_id]
 
-    async def start(self, command: list[str], environment: dict[str, str], workdir: str, timeout: int) -> Exec:
-        if command[0] == FILE_TOOL:
-            command = [sys.executable, "-I", "-S", str(Path(__file__).with_name("file_tool.py")), *command[1:]]
+    async def start(
+        self, command: list[str], environment: dict[str, str], workdir: str, timeout: int
+    ) -> Exec:
         try:
             return await Exec.start(command, environment=environment, folder=workdir, timeout=timeout)
         except OSError as error:
-            raise GRPCError(Status.INVALID_ARGUMENT, f"cannot run {command[0]!r}: {error.strerror}") from error
+            raise GRPCError(
+                Status.INVALID_ARGUMENT, f"cannot run {command[0]!r}: {error.strerror}"
+            ) from error
 
     async def TaskExecStart(self, stream: Stream) -> None:
         request = await stream.recv_message()
         environment = dict(self.environment)
         for source in request.secret_sources:
-            environment |= dict(source.env.contents) if source.HasField("env") else self.secrets[source.secret_id]
+            environment |= (
+                dict(source.env.contents) if source.HasField("env") else self.secrets[source.secret_id]
+            )
         if request.exec_id not in self.execs:  # the id is the idempotency key
             self.execs[request.exec_id] = await self.start(
                 list(request.command_args), environment, request.workdir or self.workdir, request.timeout_secs
@@ -88,7 +91,9 @@ class Worker(task_command_router_grpc.TaskCommandRouterBase):
 
     async def TaskExecPoll(self, stream: Stream) -> None:
         running = self.of((await stream.recv_message()).exec_id)
-        await stream.send_message(router.TaskExecPollResponse(**(self.status(running) if running.done.is_set() else {})))
+        await stream.send_message(
+            router.TaskExecPollResponse(**(self.status(running) if running.done.is_set() else {}))
+        )
 
     async def TaskExecWait(self, stream: Stream) -> None:
         running = self.of((await stream.recv_message()).exec_id)
