@@ -5,6 +5,8 @@
 The server is a process of its own and takes 200 ms for each answer; 50 requests are in flight. Bare and
 collected segments alternate, and each rate is read from the server's clock over the middle of a segment,
 without start and end. The collector writes, flushes and retries as always; the bare loop keeps texts only.
+On a machine with other work to do both rates sink below what the server allows and scatter; processor time
+per call, start and end included, then says what the collector adds.
 """
 
 from __future__ import annotations
@@ -30,7 +32,9 @@ PARAGRAPH = "Say what you think of this and give your reasons. " * 4
 
 
 def prompts(n: int) -> PromptSet:
-    return PromptSet(prompts=tuple(Prompt(id=f"q{i}", text=f"{i}. {PARAGRAPH}") for i in range(n)))
+    return PromptSet(
+        prompts=tuple(Prompt(id=f"q{i}", text=f"{i}. {PARAGRAPH}", cluster=f"q{i}") for i in range(n))
+    )
 
 
 def bare(url: str, calls: int, in_flight: int) -> None:
@@ -63,10 +67,11 @@ def rate(server: FaultServer, since: int) -> float:
 
 def throughput(calls: int, rounds: int, in_flight: int, latency: float) -> dict[str, float]:
     rates: dict[str, list[float]] = {"bare": [], "collected": []}
+    work: dict[str, list[float]] = {"bare": [], "collected": []}
     with tempfile.TemporaryDirectory() as folder, FaultServer(Path(folder), latency=latency) as server:
         for i in range(rounds):
             for kind in ("bare", "collected") if i % 2 == 0 else ("collected", "bare"):
-                since = len(server.requests())
+                since, began = len(server.requests()), time.process_time()
                 if kind == "bare":
                     bare(server.url, calls, in_flight)
                 else:
@@ -74,14 +79,18 @@ def throughput(calls: int, rounds: int, in_flight: int, latency: float) -> dict[
                         prompts(calls // 2), server.name(MODELS[0]), server.name(MODELS[1]),
                         out=Path(folder) / f"run-{i}", concurrency=in_flight, max_tokens=64,
                     )  # fmt: skip
+                work[kind].append((time.process_time() - began) / calls * 1e3)
                 rates[kind].append(rate(server, since))
-                print(f"round {i + 1} {kind}: {rates[kind][-1]:.1f} answers/s", flush=True)
+                said = f"{rates[kind][-1]:.1f} answers/s, {work[kind][-1]:.2f} ms of processor time each"
+                print(f"round {i + 1} {kind}: {said}", flush=True)
     ratios = [c / b for b, c in zip(rates["bare"], rates["collected"], strict=True)]
     return {
         "bare_per_s": round(median(rates["bare"]), 1),
         "collected_per_s": round(median(rates["collected"]), 1),
         "ratio": round(median(ratios), 3),
         "ratio_lowest": round(min(ratios), 3),
+        "bare_cpu_ms": round(median(work["bare"]), 2),
+        "collected_cpu_ms": round(median(work["collected"]), 2),
         "most_possible_per_s": in_flight / latency,
     }
 
