@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import sys
 import tempfile
@@ -18,6 +19,7 @@ from whatchanged.lab.execution.toolbox import Answer, Picture, Toolbox
 
 __all__ = ["Bridge"]
 
+_PREFIX = "whatchanged-mcp-"
 _PROGRESS_EVERY = 5.0
 _LONGEST_LINE = 64 * 2**20
 
@@ -53,7 +55,8 @@ class Bridge:
             import mcp.server.lowlevel  # noqa: F401
         except ImportError as error:
             raise MissingExtra("mcp", extra="lab", purpose="serve a session's tools") from error
-        self._folder = Path(tempfile.mkdtemp(prefix="wcm-"))
+        _sweep()
+        self._folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
         self._thread.start()
         self._ready.wait()
 
@@ -140,6 +143,18 @@ class Bridge:
             return CallToolResult(content=_blocks(answer.result()))
         except (ValidationError, ValueError, WhatchangedError) as error:
             return CallToolResult(content=_blocks(self._redact(f"{error}")), is_error=True)
+
+
+def _sweep() -> None:
+    """Remove the folders of sessions whose process was killed."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*-*"):
+        owner = folder.name.removeprefix(_PREFIX).partition("-")[0]
+        try:
+            os.kill(int(owner), 0)
+        except ProcessLookupError:
+            shutil.rmtree(folder, ignore_errors=True)
+        except (PermissionError, ValueError, OverflowError):
+            continue
 
 
 async def _listed(tools: dict[str, Any]) -> Any:

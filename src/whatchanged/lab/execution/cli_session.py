@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, Self
 
-from whatchanged.errors import LabError, SandboxError
+from whatchanged.errors import LabError, SandboxEnded, SandboxError
 from whatchanged.lab.environment.contract import Completed
 from whatchanged.lab.execution.bridge import Bridge
 from whatchanged.lab.execution.cut import cut_text
@@ -32,7 +32,7 @@ class CLISession:
         session_id: Name of the session.
         sandbox: Where the commands run.
         log_path: The log, one JSON object per command: ``command``, ``returncode``, ``seconds``, ``stdout``, ``stderr``.
-        model_info_text: What an agent is told of models, repositories and libraries, for its prompt.
+        model_info_text: What an agent is told of models, repositories and skills, for its prompt.
     """
 
     def __init__(self, machine: Machine, *, name: str) -> None:
@@ -87,6 +87,8 @@ class CLISession:
             self._bridge.close()
         try:
             self.sandbox.files_home()
+        except SandboxEnded:
+            pass  # its files came home when it was terminated
         except SandboxError as error:
             _log.warning("%s", clean(self.sandbox, str(error), limit=_LOGGED))
 

@@ -43,13 +43,14 @@ def create_notebook_session(
     _check(name)
     session = NotebookSession(sandbox, name=name, folder=Path(notebook_dir or sandbox.outputs))
     try:
-        place_files(sandbox, workspace.placed())
+        _place(sandbox, workspace)
         session.start()
         _set_up(session, workspace)
     except BaseException:
         session.close()
         raise
     session.model_info_text = model_info(sandbox, workspace, loaded=workspace.preload_models)
+    session.library_docs = workspace.get_library_docs()
     atexit.register(session.close)
     return session
 
@@ -90,13 +91,19 @@ def create_cli_session(
     """
     workspace = workspace or Workspace()
     _check(name)
-    place_files(sandbox, workspace.placed())
+    _place(sandbox, workspace)
     session = CLISession(sandbox, name=name)
     session.model_info_text = model_info(sandbox, workspace, loaded=False)
     if workspace.custom_init_code:
         session.set_up(workspace.custom_init_code)
     atexit.register(session.close)
     return session
+
+
+def _place(machine: Machine, workspace: Workspace) -> None:
+    place_files(machine, workspace.placed())
+    for library in workspace.libraries:
+        library.connect(machine)
 
 
 def _set_up(session: NotebookSession, workspace: Workspace) -> None:

@@ -11,16 +11,16 @@ __all__ = ["model_info"]
 
 
 def model_info(machine: Machine, workspace: Workspace, *, loaded: bool) -> str:
-    """Models, repositories, skills and libraries, as text for a prompt; a hidden model is not named."""
+    """Models, repositories and skills, as text for a prompt; a hidden model is not named.
+
+    Libraries are not among them: scripts add `Workspace.get_library_docs` themselves.
+    """
     parts = [
         ("### Models", list(_models(machine, loaded=loaded))),
         ("### Repositories", list(_repos(machine))),
         ("### Skills", list(_skills(workspace))),
     ]
-    sections = [f"{title}\n" + "\n".join(lines) for title, lines in parts if lines]
-    if docs := workspace.get_library_docs():
-        sections.append(docs)
-    return "\n\n".join(sections)
+    return "\n\n".join(f"{title}\n" + "\n".join(lines) for title, lines in parts if lines)
 
 
 def _models(machine: Machine, *, loaded: bool) -> Iterator[str]:

@@ -57,6 +57,10 @@ class Notebook:
             "cell_type": "code", "metadata": metadata, "source": source, "outputs": [], "execution_count": None,
         })  # fmt: skip
 
+    def remove(self, cell: dict[str, Any]) -> None:
+        """Take a cell out again."""
+        del self._cells[self.index(cell)]
+
     def code_cells(self) -> list[dict[str, Any]]:
         """The code cells a reader sees, in their order."""
         return [cell for cell in self._cells if cell["cell_type"] == "code" and not is_hidden(cell)]

@@ -57,10 +57,11 @@ class NotebookTools:
             experiment_name: Not needed; the session has a name already.
         """
         session = self._session
-        return (
+        place = (
             f"session_id: {session.session_id}\nnotebook: {session.notebook_path.name}\n"
-            f"working folder: {session.sandbox.workspace}\n\n{session.model_info_text}"
-        ).strip()
+            f"working folder: {session.sandbox.workspace}"
+        )
+        return "\n\n".join(part for part in (place, session.model_info_text, session.library_docs) if part)
 
     def execute_code(self, code: str, session_id: str = "", wait_seconds: float = WAIT) -> Answer:
         """Run Python code as a new cell at the end of the notebook and return its outputs.

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from whatchanged.errors import CellError, LabError, SandboxError
+from whatchanged.errors import CellError, LabError, SandboxEnded, SandboxError
 from whatchanged.lab.execution.bridge import Bridge
 from whatchanged.lab.execution.cell import CellResult, CellRun
 from whatchanged.lab.execution.events import Update
@@ -42,13 +42,15 @@ class NotebookSession:
         session_id: Name of the session.
         sandbox: Where the kernel runs.
         notebook_path: The notebook's file.
-        model_info_text: What an agent is told of models, repositories, libraries and limits, for its prompt.
+        model_info_text: What an agent is told of models, repositories and skills, for its prompt.
+        library_docs: What it is told of the libraries, also for its prompt.
     """
 
     def __init__(self, machine: Machine, *, name: str, folder: Path) -> None:
         self.session_id = name
         self.sandbox = machine
         self.model_info_text = ""
+        self.library_docs = ""
         self._notebook = Notebook(folder / f"{name}.ipynb", title=name)
         self.notebook_path = self._notebook.path
         self._runs: dict[int, CellRun] = {}
@@ -112,7 +114,11 @@ class NotebookSession:
         code = _writable(code)
         with self._lock:
             cell = self._notebook.add_code(self._clean(code), hidden=hidden)
-            return self._send(code, cell).handle
+            try:
+                return self._send(code, cell).handle
+            except LabError:
+                self._notebook.remove(cell)
+                raise
 
     def edit_cell(
         self, code: str, cell_index: int = -1, *, timeout: float | None = None, check: bool = False
@@ -136,8 +142,13 @@ class NotebookSession:
             cell = cells[cell_index]
             if not self._result(self._latest[cell["id"]]).done:
                 raise ValueError(f"cell {cell_index} is still running; wait for it or interrupt it")
+            before = dict(cell, metadata=dict(cell["metadata"]))
             cell |= {"source": self._clean(code), "outputs": [], "execution_count": None}
-            handle = self._send(code, cell).handle
+            try:
+                handle = self._send(code, cell).handle
+            except LabError:
+                cell |= before
+                raise
         result = self.wait(handle, timeout=timeout)
         if check and result.done and result.status != "ok":
             raise CellError(result.error or f"the cell ended as {result.status}", result=result)
@@ -223,6 +234,7 @@ class NotebookSession:
         """
         with self._lock:
             if self._closed:
+                self._save()  # a file of the same name may have come home from the sandbox meanwhile
                 return
             self._closed = True
         self._kernel.close()
@@ -230,6 +242,8 @@ class NotebookSession:
             self._bridge.close()
         try:
             self.sandbox.files_home()
+        except SandboxEnded:
+            pass  # its files came home when it was terminated
         except SandboxError as error:
             _log.warning("%s", self._clean(str(error)))
         with self._lock:
@@ -239,6 +253,7 @@ class NotebookSession:
         """Close the session and end its sandbox."""
         self.close()
         self.sandbox.terminate()
+        self.close()
 
     def __enter__(self) -> Self:
         return self
@@ -252,10 +267,8 @@ class NotebookSession:
 
     def _send(self, code: str, cell: dict[str, Any]) -> CellRun:
         tag(cell, SKIPPED)  # until it has ended
-        try:
-            run = self._kernel.submit(code, cell)
-        finally:
-            self._save()
+        run = self._kernel.submit(code, cell)
+        self._save()
         self._runs[run.handle] = self._latest[cell["id"]] = run
         if is_hidden(cell):
             self._setup[run.handle] = code
