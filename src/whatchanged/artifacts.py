@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
+    "CONDITION_COLUMNS",
     "DIFF_COLUMNS",
     "Answer",
     "Diff",
@@ -31,6 +32,9 @@ __all__ = [
     "Features",
     "Finding",
     "Findings",
+    "Hypotheses",
+    "Hypothesis",
+    "LabelScore",
     "Message",
     "NoiseFloor",
     "Occurrences",
@@ -366,6 +370,31 @@ DIFF_COLUMNS: Mapping[str, str] = {
 }
 """Meaning of every column of `Diff.table`, in order."""
 
+CONDITION_COLUMNS: Mapping[str, str] = {
+    "after": "checkpoint compared with the baseline",
+    "kind": "kind of the finding",
+    "feature": "its name, as in the table of the diff",
+    "attribute": "what prompts have in common: category, length or word",
+    "value": "which category or word; short or long for the shortest and the longest third",
+    "asked": "direction (among discordant units) or occurrence (among all, where nearly all moved one way)",
+    "n_in": "units with the attribute",
+    "delta_in": "net share of them with more of it in after",
+    "lo_in": "lower end of the 95 % Tango score interval of delta_in",
+    "hi_in": "upper end of the same interval",
+    "n_out": "units without the attribute",
+    "delta_out": "net share of them with more of it in after",
+    "p": "exact p when the attribute is exchanged at random among the units asked about",
+    "q": "Benjamini-Hochberg adjusted p over every question asked in the report",
+    "questions": "how many questions that were",
+}
+"""Meaning of every column of `Diff.conditions`, in order."""
+
+
+def _no_conditions() -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame(columns=list(CONDITION_COLUMNS))
+
 
 @dataclass(frozen=True, kw_only=True)
 class NoiseFloor:
@@ -391,16 +420,19 @@ class NoiseFloor:
 
 @dataclass(frozen=True, kw_only=True)
 class Diff:
-    """What differs between two checkpoints, row by row, with tests.
+    """What differs between a baseline and one or more other checkpoints, row by row, with tests.
 
     Attributes:
         features: The features compared (its `responses` hold the texts).
         families: Every table that was contrasted, the features' own first.
-        table: One row per column of every family; see `DIFF_COLUMNS`.
-        noise: The label-swap noise floor.
+        table: One row per column of every family, comparison by comparison; see `DIFF_COLUMNS`.
+        noise: The label-swap noise floor, of the first comparison.
         slices: Per-category contrast of the discovered rows: kind, feature, category, n, delta, lo,
-            hi, p_heterogeneity.
-        summary: Counts and settings: pairs, tested rows, alpha, seed, length medians, replication.
+            hi, p_heterogeneity; of several comparisons *after* too.
+        summary: Counts and settings: pairs, tested rows, alpha, seed, length medians, replication. Of
+            several comparisons those of the whole, and of each in ``comparisons``.
+        noises: The noise floor of each comparison, by the name of *after*; empty where there is one.
+        conditions: On which prompts findings moved; see `CONDITION_COLUMNS`.
     """
 
     features: Features
@@ -409,11 +441,17 @@ class Diff:
     noise: NoiseFloor
     slices: pd.DataFrame
     summary: Mapping[str, Any]
+    noises: Mapping[str, NoiseFloor] = field(default_factory=dict)
+    conditions: pd.DataFrame = field(default_factory=_no_conditions)
 
     @property
     def responses(self) -> Responses:
         """The answers behind the diff."""
         return self.features.responses
+
+    def noise_of(self, after: str) -> NoiseFloor:
+        """The noise floor of one comparison."""
+        return self.noises.get(after, self.noise)
 
     def family(self, kind: str) -> Occurrences:
         """The table of one kind of column."""
@@ -451,6 +489,27 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LabelScore:
+    """How well a label tells answers apart that it has never seen.
+
+    Attributes:
+        value: Share of balanced decisions that were right; 0.5 is a coin.
+        lo: Lower end of its 95 % Wilson interval.
+        hi: Upper end.
+        n: Decisions made.
+        method: Who decided and how, in words.
+        missing: Decisions that a judge owed and did not give; they count neither way.
+    """
+
+    value: float
+    lo: float
+    hi: float
+    n: int
+    method: str
+    missing: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """One behaviour that changed, or one row set aside, with its evidence.
 
@@ -467,6 +526,9 @@ class Finding:
         evidence: Stretches from both sides, strongest first.
         agrees: Names of observables that moved the same way on the same answers.
         contradicts: Names of observables the label names that moved the other way.
+        label_score: Can texts with it be told from texts without by the label alone (detection); ``None``
+            where nobody asked or there is nothing to ask (an observable or a term is what it says).
+        fuzzing_score: Are the marked tokens the ones the label means; asked of an LLM only.
     """
 
     id: str
@@ -488,6 +550,8 @@ class Finding:
     evidence: tuple[Evidence, ...] = ()
     agrees: tuple[str, ...] = ()
     contradicts: tuple[str, ...] = ()
+    label_score: LabelScore | None = None
+    fuzzing_score: LabelScore | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -510,6 +574,70 @@ class Findings:
         return len(self.items)
 
     def __iter__(self) -> Iterator[Finding]:
+        return iter(self.items)
+
+
+Verdict = Literal["verified", "consistent", "unconfirmed", "contradicted", "not_judged"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hypothesis:
+    """One sentence about what changed, and what held-out pairs say of it.
+
+    Attributes:
+        id: Stable name within its list, such as ``h1``.
+        behaviour: What an answer does, without naming a checkpoint.
+        direction: 1 if *after* is said to do it more, -1 if *before* is.
+        findings: Ids of the findings it was made from.
+        method: How it was checked: the judge's name, or what was counted; empty where it could not be.
+        verdict: ``verified`` (q <= alpha, as predicted, on prompts nothing was made from), ``consistent``
+            (the same on prompts that discovery had seen), ``contradicted`` (q <= alpha the other way),
+            ``unconfirmed``, or ``not_judged`` (no pair was decided).
+        n: Units (prompts, near-duplicates as one) that were decided, ties included.
+        n_after: Those in which the after-answers do it more.
+        n_before: Those in which the before-answers do.
+        missing: Units for which no decision came; they count neither way.
+        delta: ``(n_after - n_before) / n``; NaN without a decision.
+        lo: Lower end of its 95 % Tango interval.
+        hi: Upper end.
+        p: Exact two-sided sign-test p; NaN without a decision.
+        q: Benjamini-Hochberg adjusted p over the list.
+    """
+
+    id: str
+    behaviour: str
+    direction: int
+    findings: tuple[str, ...]
+    method: str
+    verdict: Verdict
+    n: int
+    n_after: int
+    n_before: int
+    missing: int
+    delta: float
+    lo: float
+    hi: float
+    p: float
+    q: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hypotheses:
+    """What changed in sentences, each checked.
+
+    Attributes:
+        items: The hypotheses, in the order in which they were written.
+        summary: Writer, judge, seed, alpha, prompts held out, whether these were fresh, what was dropped
+            and why, and calls, tokens and cost.
+    """
+
+    items: tuple[Hypothesis, ...]
+    summary: Mapping[str, Any] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __iter__(self) -> Iterator[Hypothesis]:
         return iter(self.items)
 
 

@@ -20,6 +20,8 @@ __all__ = [
     "DryRun",
     "Dtype",
     "Json",
+    "Judge",
+    "LabelWith",
     "Labels",
     "Limit",
     "MaxTokens",
@@ -37,6 +39,7 @@ __all__ = [
     "Seed",
     "Temperature",
     "Tokens",
+    "WithHypotheses",
 ]
 
 Before = Annotated[
@@ -125,5 +128,27 @@ Labels = Annotated[
     typer.Option(
         "--labels",
         help="Labels of the SAE's features: a Neuronpedia export (folder, file, URL), a Goodfire map, CSV.",
+    ),
+]
+LabelWith = Annotated[
+    str | None,
+    typer.Option(
+        "--label-with",
+        help="Chat model that writes labels, and hypotheses if asked for (a name as in --before).",
+    ),
+]
+Judge = Annotated[
+    str | None,
+    typer.Option(
+        "--judge",
+        help="Chat model that scores labels and judges hypotheses; that of --label-with by default.",
+    ),
+]
+WithHypotheses = Annotated[
+    bool,
+    typer.Option(
+        "--hypotheses",
+        help="Also write hypotheses.json: discovered on half of the prompts, verified on the other half; counted "
+        "where no model is named.",
     ),
 ]

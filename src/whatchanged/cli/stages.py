@@ -22,7 +22,9 @@ from whatchanged.cli.options import (
     DryRun,
     Dtype,
     Json,
+    Judge,
     Labels,
+    LabelWith,
     Limit,
     MaxTokens,
     NoCheck,
@@ -39,6 +41,7 @@ from whatchanged.cli.options import (
     Seed,
     Temperature,
     Tokens,
+    WithHypotheses,
 )
 from whatchanged.cli.told import say, tell
 
@@ -186,14 +189,30 @@ def compare(
 
 
 @app.command()
-def interpret(folder: Run, labels: Labels = None, seed: Seed = 0, as_json: Json = False) -> None:
+def interpret(
+    folder: Run,
+    labels: Labels = None,
+    label_with: LabelWith = None,
+    judge: Judge = None,
+    hypotheses: WithHypotheses = False,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
     """Turn a compared run folder into findings with evidence, and write its report."""
     from whatchanged.pipeline import interpret_run
     from whatchanged.terminal import watching
 
     with watching(silent=as_json) as progress:
-        made = interpret_run(folder, seed=seed, labels=labels, progress=progress)
-    tell(made, folder, as_json)
+        made = interpret_run(
+            folder,
+            seed=seed,
+            labels=labels,
+            label_with=label_with,
+            judge=judge,
+            hypotheses=hypotheses,
+            progress=progress,
+        )
+    tell(made, folder, as_json, hypotheses=hypotheses)
 
 
 @app.command()

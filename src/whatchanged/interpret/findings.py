@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from whatchanged.artifacts import Diff, Finding, Findings, TokenSource
+from whatchanged.artifacts import Diff, Finding, Findings, LabelScore, TokenSource
 from whatchanged.interpret.activity import ActivityReader
 from whatchanged.interpret.candidates import Candidate, candidates, moves, thresholds
 from whatchanged.interpret.concordance import agreeing, contradicted, unconfirmed
@@ -18,9 +18,13 @@ from whatchanged.interpret.labels import Label, label
 from whatchanged.interpret.notes import example_note, members_note, members_suffix, tag_notes
 from whatchanged.interpret.profile import Profile, profiles
 from whatchanged.interpret.redundancy import Redundancy
+from whatchanged.interpret.scores import lexical_detection, score_notes
 from whatchanged.interpret.statement import statement
 
 __all__ = ["interpret"]
+
+Scores = tuple[LabelScore | None, LabelScore | None]
+"""Detection and fuzzing."""
 
 
 def interpret(
@@ -33,6 +37,8 @@ def interpret(
     seed: int = 0,
     labels: Mapping[int, str] | None = None,
     label_source: str = "imported",
+    label_scores: Mapping[int, Scores] | None = None,
+    scored: bool = True,
 ) -> Findings:
     """Turn the significant rows of a diff into a short list of behaviours with evidence.
 
@@ -49,6 +55,9 @@ def interpret(
         seed: Chooses the answers that are profiled and the pairs that are compared for merging.
         labels: Words for features from elsewhere, by feature index; they replace the lexical labels.
         label_source: Name of where `labels` came from.
+        label_scores: Detection and fuzzing score of these labels, by feature index, where they were asked for.
+        scored: Whether to score the lexical labels by their own terms, on answers to prompts they were not
+            made from (see `whatchanged.interpret.scores`).
 
     Returns:
         The findings by q, then absolute delta. ``summary`` counts ``significant`` rows, ``behaviour_rows``
@@ -79,7 +88,17 @@ def interpret(
     redundancy = Redundancy(reader, signs, tokens, seed=seed)
     groups, left = group(redundancy, behaviour, most=max_findings)
     aside_groups, aside_left = group(redundancy, aside, most=max_findings, thorough=False)
-    writer = _Writer(diff, reader, signs, profiled, labels or {}, label_source, alpha, examples)
+    given = labels or {}
+    scores: dict[int, Scores] = {}
+    led = [g.leader for g in (*groups, *aside_groups) if chosen[g.leader].kind == "feature"]
+    for i in led:
+        if chosen[i].column in given:
+            scores[i] = (label_scores or {}).get(chosen[i].column, (None, None))
+    if scored:
+        lexical = [i for i in led if i not in scores]
+        counted = lexical_detection(diff, [chosen[i] for i in lexical], tokens=tokens, seed=seed)
+        scores |= {lexical[k]: (found, None) for k, found in counted.items()}
+    writer = _Writer(diff, reader, signs, profiled, given, label_source, scores, alpha, examples)
     return Findings(
         diff=diff,
         items=tuple(writer.finding(g) for g in groups),
@@ -107,6 +126,7 @@ class _Writer:
     profiled: tuple[Profile, ...]
     labels: Mapping[int, str]
     label_source: str
+    scores: Mapping[int, Scores]
     alpha: float
     examples: int
 
@@ -121,11 +141,13 @@ class _Writer:
         tags = tuple(dict.fromkeys([*leader.tags, *verdict, *profile.tags]))
         agrees = agreeing(group, chosen)
         warnings = contradicted(self.diff, leader, said.text, self.alpha)
+        detected, fuzzed = self.scores.get(i, (None, None))
         shown = evidence(self.diff, self.reader, i, self.signs, examples=self.examples)
         notes = [
             *warnings.values(),
             *unconfirmed(self.diff, leader, said.text, self.alpha),
             *([said.note] if said.note else []),
+            *score_notes(detected, fuzzed),
             *example_note(shown),
             *tag_notes(tags, profile, row),
             *members_note(members),
@@ -150,6 +172,8 @@ class _Writer:
             evidence=shown,
             agrees=agrees,
             contradicts=tuple(warnings),
+            label_score=detected,
+            fuzzing_score=fuzzed,
         )
 
     def _label(self, leader: Candidate, profile: Profile) -> Label:

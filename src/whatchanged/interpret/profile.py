@@ -114,7 +114,12 @@ class Profile:
 
 
 def profiles(
-    diff: Diff, reader: ActivityReader, *, seed: int = 0, sample: int = SAMPLE
+    diff: Diff,
+    reader: ActivityReader,
+    *,
+    seed: int = 0,
+    sample: int = SAMPLE,
+    among: NDArray[np.bool_] | None = None,
 ) -> tuple[Profile, ...]:
     """Profile of every candidate of the reader, in its order.
 
@@ -123,8 +128,11 @@ def profiles(
         reader: Reads the answers.
         seed: Chooses the answers.
         sample: Answers per candidate, of those in which it is active.
+        among: Answers that may be sampled, ``[answers]``; all by default.
     """
     active, starts = _occurrences(diff, reader)
+    if among is not None:
+        active = [answers[among[answers]] for answers in active]
     wanted = _sample(active, len(diff.responses.answers), np.random.default_rng(seed), sample)
     ledger = Ledger(len(reader.chosen))
     prompts, cut = diff.responses.prompts.by_id, diff.features.cut

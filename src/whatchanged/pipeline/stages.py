@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from whatchanged.artifacts import Diff, Features, Findings
 from whatchanged.pipeline.progress import Progress
 from whatchanged.pipeline.timing import timed
-from whatchanged.store import read_json, update_manifest
+from whatchanged.pipeline.wording import hypotheses_run, label_run, sheet_of
+from whatchanged.store import update_manifest, write_json
 
 if TYPE_CHECKING:
     from whatchanged.report import Report
@@ -93,44 +94,70 @@ def interpret(diff: Diff, **options: Any) -> Findings:
 
 
 def labels_of(folder: Path, diff: Diff, source: str | None = None) -> dict[str, Any]:
-    """Labels from elsewhere as options of `interpret`; what is read once is kept in ``labels.json``.
+    """Labels that lexical ones give way to, as options of `interpret`; kept in ``labels.json``.
 
     Args:
         folder: Run folder.
         diff: Its diff; labels of an SAE with fewer features are refused.
         source: Where to read labels (see `whatchanged.interpret.read_labels`); by default those that the
-            folder has.
+            folder has, with their scores.
     """
-    from whatchanged.interpret import read_labels
-    from whatchanged.store import write_json
+    from whatchanged.interpret import LabelSheet, read_labels
 
-    kept = folder / "labels.json"
     if source is not None:
         found = read_labels(source, width=diff.features.occurrences.n_columns)
-        texts = {str(i): text for i, text in sorted(found.texts.items())}
-        write_json(
-            kept, {"schema": 1, "source": found.source, "dropped": dict(found.dropped), "labels": texts}
-        )
-    if not kept.exists():
-        return {}
-    sheet = read_json(kept)
-    return {
-        "labels": {int(i): text for i, text in sheet["labels"].items()},
-        "label_source": sheet["source"],
-    }
+        imported = LabelSheet(texts=found.texts, source=found.source, dropped=found.dropped)
+        write_json(folder / "labels.json", imported.to_dict())
+    sheet = sheet_of(folder)
+    return {} if sheet is None else sheet.options
 
 
 def interpret_run(
-    folder: Path, *, seed: int = 0, labels: str | None = None, progress: Progress | None = None
+    folder: Path,
+    *,
+    seed: int = 0,
+    labels: str | None = None,
+    label_with: str | None = None,
+    judge: str | None = None,
+    hypotheses: bool = False,
+    progress: Progress | None = None,
 ) -> Report:
-    """Stages 4 and 5: findings with evidence, and the report."""
+    """Stages 4 and 5: findings with evidence, and the report.
+
+    Args:
+        folder: Run folder.
+        seed: Of every random choice.
+        labels: Where to read labels of the SAE's features.
+        label_with: Chat model that writes labels, and hypotheses where they are asked for.
+        judge: Chat model that scores labels and judges hypotheses; `label_with` by default. Without either no
+            model is asked.
+        hypotheses: Whether to write hypotheses from half of the prompts and verify them on the other, as
+            ``hypotheses.json``.
+        progress: Where to tell how far it is.
+
+    Raises:
+        ValueError: Both `labels` and `label_with`, or a judge with nothing to judge.
+        LLMError: A model cannot be asked; nothing is paid twice when this is run again.
+    """
     from whatchanged.report import report
 
+    if labels is not None and label_with is not None:
+        raise ValueError("labels are read or written, not both; leave out labels or label_with")
     diff = open_run(folder)
+    options = labels_of(folder, diff, labels)
+    if judge is not None and not (options or label_with or hypotheses):
+        raise ValueError("there is nothing to judge; add labels, label_with or hypotheses")
+    judge = judge or label_with
+    if label_with is not None or (judge is not None and options):
+        options = label_run(
+            folder, diff, labeller=label_with, judge=judge, seed=seed, progress=progress
+        ).options
+    if hypotheses:
+        hypotheses_run(folder, diff, writer=label_with, judge=judge, seed=seed, progress=progress)
     if progress and progress.stage:
         progress.stage("findings and evidence")
     with timed(folder, "interpret"):
-        findings = interpret(diff, seed=seed, **labels_of(folder, diff, labels))
+        findings = interpret(diff, seed=seed, **options)
     if progress and progress.stage:
         progress.stage("report")
     with timed(folder, "report"):

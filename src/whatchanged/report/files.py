@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from whatchanged.artifacts import Diff, Evidence, Finding, Findings
+from whatchanged.artifacts import Diff, Evidence, Finding, Findings, LabelScore
 from whatchanged.errors import StoreError
 from whatchanged.report.overview import afters, baseline
 from whatchanged.store import atomic
@@ -93,9 +93,16 @@ def _finding(diff: Diff, finding: Finding) -> dict[str, Any]:
         **{n: getattr(finding, n) for n in names},
         **{n: _plain(getattr(finding, n)) for n in numbers},
         **{n: list(getattr(finding, n)) for n in lists},
+        **{n: _score(getattr(finding, n)) for n in ("label_score", "fuzzing_score")},
         "rows": [_row(diff, i) for i in finding.rows],
         "evidence": [_evidence(e) for e in finding.evidence],
     }
+
+
+def _score(score: LabelScore | None) -> dict[str, Any] | None:
+    if score is None:
+        return None
+    return {n: _plain(getattr(score, n)) for n in ("value", "lo", "hi", "n", "method", "missing")}
 
 
 def _row(diff: Diff, index: int) -> dict[str, Any]:
