@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from whatchanged.artifacts import (
+        CONDITION_COLUMNS,
         DIFF_COLUMNS,
         Answer,
         Diff,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
         PromptSet,
         Responses,
     )
-    from whatchanged.diff import compare, discovered
+    from whatchanged.diff import TREND_COLUMNS, Trend, compare, discovered, trend
     from whatchanged.encode import Encoder, encode, load_sae
     from whatchanged.errors import (
         CorruptCache,
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "artifacts": (
+        "CONDITION_COLUMNS",
         "DIFF_COLUMNS",
         "Answer",
         "Diff",
@@ -67,7 +69,7 @@ _HOME = {
         "PromptSet",
         "Responses",
     ),
-    "diff": ("compare", "discovered"),
+    "diff": ("TREND_COLUMNS", "Trend", "compare", "discovered", "trend"),
     "encode": ("Encoder", "encode", "load_sae"),
     "errors": (
         "CorruptCache",
@@ -89,7 +91,9 @@ _HOME = {
 _MODULE = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
+    "CONDITION_COLUMNS",
     "DIFF_COLUMNS",
+    "TREND_COLUMNS",
     "Answer",
     "CorruptCache",
     "Diff",
@@ -112,6 +116,7 @@ __all__ = [
     "Responses",
     "SAEError",
     "StoreError",
+    "Trend",
     "WhatchangedError",
     "Written",
     "collect",
@@ -126,6 +131,7 @@ __all__ = [
     "prompt_bank",
     "report",
     "run",
+    "trend",
     "write_prompts",
 ]
 

@@ -2,13 +2,14 @@ import numpy as np
 import pytest
 from synthetic import features, null_pair, plant
 
-from whatchanged.diff.compare import _contrast
+from whatchanged.diff.compare import contrast_on
 from whatchanged.diff.replication import replicate
+from whatchanged.diff.units import pair
 
 
 def _contrast_of(documents, columns):
     made = features(documents, columns)
-    return _contrast(made, [made.occurrences], "old", "new", 0.05)
+    return contrast_on(made, [made.occurrences], pair(made.responses, "old", "new"), 0.05)
 
 
 def test_a_real_change_replicates_and_noise_does_not():

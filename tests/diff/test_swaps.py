@@ -3,8 +3,9 @@ import pytest
 from synthetic import features, null_pair, plant
 
 from whatchanged.diff import compare, discovered, label_swaps
-from whatchanged.diff.compare import _contrast
+from whatchanged.diff.compare import contrast_on
 from whatchanged.diff.swaps import swap_labels
+from whatchanged.diff.units import pair
 from whatchanged.stats import sign_test
 
 QUICK = {"extra": [], "draws": 20, "splits": 1}
@@ -15,7 +16,7 @@ def test_a_swap_equals_a_report_on_swapped_answers():
     rng = np.random.default_rng(0)
     documents = null_pair(rng, 25, 15, rate=0.05)
     made = features(documents, 15)
-    contrast = _contrast(made, [made.occurrences], "old", "new", 0.05)
+    contrast = contrast_on(made, [made.occurrences], pair(made.responses, "old", "new"), 0.05)
     swaps = swap_labels(contrast, draws=6, seed=3)
     flips = np.random.default_rng(3).integers(0, 2, size=(6, 25), dtype=np.int8) * 2 - 1
     for draw, flip in enumerate(flips):

@@ -12,7 +12,7 @@ from scipy.sparse import csr_matrix
 from whatchanged.artifacts import Occurrences
 from whatchanged.diff.units import Pairing
 
-__all__ = ["CLOSING", "OPENING", "STATISTICS", "Family", "turn"]
+__all__ = ["CLOSING", "OPENING", "STATISTICS", "Family", "step_size", "turn"]
 
 STATISTICS = ("presence", "high_presence", "log_count", "log_maximum", "opening", "closing")
 """The six statistics of a column in an answer, in the order that breaks ties."""
@@ -100,6 +100,31 @@ class Family:
         assert statistic == "closing", f"unknown statistic {statistic!r}"
         length = table.n_units[self.pairing.answers[self.row[place]]]
         return (table.last[entry] >= length - CLOSING).astype(np.int64)
+
+    def own_values(
+        self, columns: NDArray[np.int64], statistic: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """Value of each column's own statistic wherever the column occurs.
+
+        Args:
+            columns: Columns to look at.
+            statistic: Index of each column's statistic.
+
+        Returns:
+            Of each entry: the row of `pairing`, which of `columns`, and the value as in `values`.
+        """
+        place, which = self.gather(columns)
+        value = np.zeros(len(place), dtype=np.int64)
+        for s, name in enumerate(STATISTICS):
+            mine = statistic[which] == s
+            value[mine] = self.values(name, place[mine], columns[which[mine]])
+        return self.row[place], which, value
+
+
+def step_size(statistic: NDArray[np.int64]) -> NDArray[np.float64]:
+    """How many integer steps make 1, for each statistic by its index: 65,536 for logarithms, else 1."""
+    logs = np.array([name.startswith("log_") for name in STATISTICS])
+    return np.where(logs[statistic], float(FIXED_POINT), 1.0)
 
 
 def _steps(value: NDArray[np.floating] | NDArray[np.int32]) -> NDArray[np.int64]:

@@ -3,46 +3,62 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from whatchanged.artifacts import DIFF_COLUMNS, Diff, Features, NoiseFloor, Occurrences
+from whatchanged.artifacts import CONDITION_COLUMNS, DIFF_COLUMNS, Diff, Features, NoiseFloor, Occurrences
 from whatchanged.errors import StoreError
 from whatchanged.store import atomic, read_json, write_json
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["open_diff", "save_diff"]
+__all__ = ["finite", "noise_facts", "open_diff", "save_diff"]
 
 
 def save_diff(diff: Diff, folder: Path) -> None:
-    """Write ``diff.parquet``, ``slices.parquet`` and, last, ``diff.json``."""
-    for name, table in (("diff", diff.table), ("slices", diff.slices)):
+    """Write ``diff.parquet``, ``slices.parquet``, ``conditions.parquet`` and, last, ``diff.json``."""
+    for name, table in (("diff", diff.table), ("slices", diff.slices), ("conditions", diff.conditions)):
         content = io.BytesIO()
         table.to_parquet(content, index=False, engine="pyarrow")
         with atomic(folder / f"{name}.parquet") as temporary:
             temporary.write_bytes(content.getvalue())
-    noise = diff.noise
-    write_json(
-        folder / "diff.json",
+    facts = {
+        "fingerprint": diff.features.fingerprint,
+        "summary": finite(diff.summary),
+        "noise": noise_facts(diff.noise),
+    }
+    if diff.noises:
+        facts["noises"] = {after: noise_facts(noise) for after, noise in diff.noises.items()}
+    write_json(folder / "diff.json", facts)
+
+
+def noise_facts(noise: NoiseFloor) -> object:
+    """A noise floor as JSON holds it."""
+    return finite(
         {
-            "fingerprint": diff.features.fingerprint,
-            "summary": _finite(diff.summary),
-            "noise": _finite(
-                {
-                    "discordant": noise.discordant.tolist(),
-                    "delta": noise.delta.tolist(),
-                    "p": noise.p,
-                    "draws": noise.draws,
-                    "any_discovery": noise.any_discovery,
-                    "lower": noise.lower,
-                }
-            ),
-        },
+            "discordant": noise.discordant.tolist(),
+            "delta": noise.delta.tolist(),
+            "p": noise.p,
+            "draws": noise.draws,
+            "any_discovery": noise.any_discovery,
+            "lower": noise.lower,
+        }
+    )
+
+
+def _noise(facts: Mapping[str, Any]) -> NoiseFloor:
+    known = {k: np.nan if v is None else v for k, v in facts.items()}
+    return NoiseFloor(
+        discordant=np.array(known["discordant"], dtype=np.int64),
+        delta=np.array(known["delta"], dtype=np.float64),
+        p=float(known["p"]),
+        draws=int(known["draws"]),
+        any_discovery=float(known["any_discovery"]),
+        lower=float(known["lower"]),
     )
 
 
@@ -65,34 +81,45 @@ def open_diff(folder: Path, features: Features, families: Sequence[Occurrences])
     try:
         table: pd.DataFrame = pd.read_parquet(folder / "diff.parquet")
         slices: pd.DataFrame = pd.read_parquet(folder / "slices.parquet")
+        conditions: pd.DataFrame = pd.read_parquet(folder / "conditions.parquet")
     except (OSError, ValueError) as error:
         raise StoreError(f"the diff in {folder} cannot be read ({error}); compare again") from error
-    if list(table.columns) != list(DIFF_COLUMNS):
-        raise StoreError(f"{folder / 'diff.parquet'} is of another version; compare again")
-    noise = {k: np.nan if v is None else v for k, v in facts["noise"].items()}
+    for name, found, columns in (
+        ("diff", table, DIFF_COLUMNS),
+        ("conditions", conditions, CONDITION_COLUMNS),
+    ):
+        if list(found.columns) != list(columns):
+            raise StoreError(f"{folder / name}.parquet is of another version; compare again")
     return Diff(
         features=features,
         families=(features.occurrences, *families),
         table=table,
-        noise=NoiseFloor(
-            discordant=np.array(noise["discordant"], dtype=np.int64),
-            delta=np.array(noise["delta"], dtype=np.float64),
-            p=float(noise["p"]),
-            draws=int(noise["draws"]),
-            any_discovery=float(noise["any_discovery"]),
-            lower=float(noise["lower"]),
-        ),
+        noise=_noise(facts["noise"]),
         slices=slices,
-        summary={k: np.nan if v is None else v for k, v in facts["summary"].items()},
+        summary=_known(facts["summary"]),
+        noises={
+            after: _noise(facts["noises"][after])
+            for after in facts["summary"].get("afters", ())
+            if after in facts.get("noises", {})
+        },
+        conditions=conditions,
     )
 
 
-def _finite(values: object) -> object:
+def _known(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """A summary as it was before it was written: null becomes NaN, in each comparison too."""
+    found: dict[str, Any] = {k: np.nan if v is None else v for k, v in summary.items()}
+    if "comparisons" in found:
+        found["comparisons"] = {after: _known(one) for after, one in found["comparisons"].items()}
+    return found
+
+
+def finite(values: object) -> object:
     """The same values as JSON can hold them: NaN becomes null."""
     if isinstance(values, dict):
-        return {str(k): _finite(v) for k, v in values.items()}
+        return {str(k): finite(v) for k, v in values.items()}
     if isinstance(values, list | tuple):
-        return [_finite(v) for v in values]
+        return [finite(v) for v in values]
     if isinstance(values, float | np.floating):
         return float(values) if np.isfinite(values) else None
     return values.item() if isinstance(values, np.generic) else values

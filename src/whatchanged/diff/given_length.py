@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from whatchanged.diff.family import FIXED_POINT, STATISTICS, Family
+from whatchanged.diff.family import FIXED_POINT, Family, step_size
 from whatchanged.stats import firth_pairs
 
 __all__ = ["GivenLength", "given_length"]
@@ -36,19 +36,11 @@ def _differences(
 ) -> NDArray[np.float64]:
     """After-minus-before difference of each row's own statistic, ``[rows, units]``."""
     pairing = family.pairing
-    place, which = family.gather(columns)
-    value = np.zeros(len(place), dtype=np.int64)
-    step = np.ones(len(columns))
-    for s, name in enumerate(STATISTICS):
-        mine = statistic[which] == s
-        value[mine] = family.values(name, place[mine], columns[which[mine]])
-        if name.startswith("log_"):
-            step[statistic == s] = FIXED_POINT
-    row = family.row[place]
+    row, which, value = family.own_values(columns, statistic)
     # Summed as integers: equal means of samples cancel, whatever their order.
     d = np.zeros((len(columns), pairing.n_units), dtype=np.int64)
     np.add.at(d, (which, pairing.unit[row]), value * pairing.weight[row])
-    result: NDArray[np.float64] = d * flip / (pairing.scale * step[:, None])
+    result: NDArray[np.float64] = d * flip / (pairing.scale * step_size(statistic)[:, None])
     return result
 
 

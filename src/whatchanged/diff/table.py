@@ -19,12 +19,12 @@ from whatchanged.text import OBSERVABLES
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["build_table"]
+__all__ = ["build_table", "reasons"]
 
 _COUNTED = np.array([s.startswith("log_") for s in STATISTICS])
 
 
-def _reasons(contrast: Contrast, constant: NDArray[np.bool_]) -> NDArray[np.object_]:
+def reasons(contrast: Contrast, constant: NDArray[np.bool_]) -> NDArray[np.object_]:
     """Why a row has no p."""
     reason = np.full(len(constant), "", dtype=np.object_)
     untested = contrast.tests.tests == 0
@@ -87,7 +87,7 @@ def build_table(
         "delta_length": spread(verdicts.delta_length),
         "replication": spread(replication.share),
         "tags": np.where(is_length(contrast, rows), "length", "").astype(object),
-        "reason": _reasons(contrast, np.concatenate([t.constant for t in sums])),
+        "reason": reasons(contrast, np.concatenate([t.constant for t in sums])),
         "n": n,
         "n_after": n_after,
         "n_before": n_before,

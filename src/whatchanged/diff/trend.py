@@ -1,0 +1,283 @@
+"""An ordered series of checkpoints: what rises or falls along it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whatchanged.artifacts import Features, NoiseFloor, Occurrences
+from whatchanged.diff.compare import all_families, check_level, contrast_on
+from whatchanged.diff.contrast import Contrast
+from whatchanged.diff.family import STATISTICS
+from whatchanged.diff.length import DRIVEN, OK, UNKNOWN, Verdicts, is_length, length_rule
+from whatchanged.diff.replication import Replication, replicate
+from whatchanged.diff.signs import tallies
+from whatchanged.diff.slopes import Slopes, slopes
+from whatchanged.diff.summary import in_order, tested_by_kind
+from whatchanged.diff.swaps import noise_floor, swap_labels, usual_tests
+from whatchanged.diff.table import reasons
+from whatchanged.diff.units import series
+from whatchanged.stats import exact_limit
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["TREND_COLUMNS", "Trend", "trend"]
+
+TREND_COLUMNS: Mapping[str, str] = {
+    "kind": "feature, observable or lexical",
+    "feature": "feature index, observable name or lexical term, as text",
+    "statistic": "the sign test that gave the smallest p, as in a diff",
+    "slope": "mean change of that statistic per step (presence-like ones: share of answers; logarithms: log units)",
+    "lo": "lower end of its 95 % interval (Student's t over units)",
+    "hi": "upper end of the same interval",
+    "delta": "net share of units that rise: (n_rising - n_falling) / n",
+    "p": "two-sided p: the smallest of the testable sign tests times their number, at most 1",
+    "q": "Benjamini-Hochberg adjusted p over every row tested",
+    "n": "units (prompts that all checkpoints answered, near-duplicates as one)",
+    "n_rising": "units whose linear contrast over the ranks is positive",
+    "n_falling": "units whose contrast is negative",
+    "monotone": "whether the means of the checkpoints change and never step back; of rows in which nothing "
+    "happens 2/K! do so by chance (summary: monotone_by_chance)",
+    "monotone_share": "share of the rising and falling units that never step back themselves, in the row's "
+    "direction",
+    "delta_length": "delta of presence when all answers to a prompt are cut to the shortest",
+    "p_prefix": "two-sided p of that",
+    "p_firth": "p of the contrast given the contrast of log length (Firth-penalised)",
+    "length": "verdict of the length rule: ok, length-driven, length-not-identifiable or empty when not asked",
+    "replication": "share of split halves in which the sign is confirmed at one-sided p <= .05",
+    "tags": "length where the row is the length of the answer itself, else empty",
+    "reason": "why there is no p (too_rare, constant, no_discordant_pairs), else empty",
+    "column": "index of the column in its table",
+}
+"""Meaning of every column of `Trend.table`, in order."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trend:
+    """What rises or falls along a series of checkpoints.
+
+    Attributes:
+        features: The features compared.
+        families: Every table that was contrasted, the features' own first.
+        table: One row per column of every family; see `TREND_COLUMNS`.
+        levels: Of rows at q <= alpha: kind, feature, model, step, level (the mean of the row's statistic).
+        noise: The floor from reversing the order within prompts at random.
+        summary: Counts and settings.
+    """
+
+    features: Features
+    families: tuple[Occurrences, ...]
+    table: pd.DataFrame
+    levels: pd.DataFrame
+    noise: NoiseFloor
+    summary: Mapping[str, Any]
+
+    def to_pandas(self) -> pd.DataFrame:
+        """The rows as a table of their own."""
+        return self.table.copy()
+
+
+def trend(
+    features: Features,
+    *,
+    models: Sequence[str] | None = None,
+    steps: Sequence[float] | None = None,
+    extra: Sequence[Occurrences] | None = None,
+    alpha: float = 0.05,
+    draws: int = 1000,
+    splits: int = 10,
+    seed: int = 0,
+    progress: Callable[[str], None] | None = None,
+) -> Trend:
+    """Test every row for a trend over ordered checkpoints: training steps, releases, doses.
+
+    For each prompt the values of a row at the K checkpoints are weighted with the centred ranks
+    (-1, 1; -2, 0, 2; -3, -1, 1, 3; ...) and the sign of the sum is kept. If the checkpoints behave
+    alike, their labels are exchangeable within a prompt; reversing the order is one such exchange and
+    turns the sign, so rising and falling are equally likely and the sign test is exact, whatever the
+    values. It is the default because of this, because it makes two checkpoints the very test of `compare`,
+    and because it bears no outliers. The ranks, not `steps`, enter the test: with unequal distances a
+    contrast need not be symmetric under the null hypothesis (of -1, -0.9 and 1.9, one in three is
+    positive where only one checkpoint has the row). `steps` scale the slopes.
+
+    The rest is as in `compare`: six statistics per row, Benjamini-Hochberg over all rows, the length rule
+    (all answers to a prompt cut to the shortest; a Firth-penalised regression on the contrast of log
+    length), split halves, and a noise floor. With two checkpoints p and q are those of `compare`, bit for
+    bit. A trend says that there is more at the end than at the beginning, not that every step adds.
+
+    Args:
+        features: Encoded answers.
+        models: The checkpoints in order; those of the responses by default.
+        steps: Where each stands (training steps, dates), strictly increasing; 0, 1, 2, ... by default.
+        extra: Further tables over the same answers; observables and lexical terms by default.
+        alpha: False discovery rate.
+        draws: Random reversals for the noise floor.
+        splits: Half splits for replication, each used in both directions.
+        seed: Of reversals and splits; p and q do not depend on it.
+        progress: Called with a line as each stage begins.
+
+    Returns:
+        The trend; see `TREND_COLUMNS` for its table.
+
+    Raises:
+        ValueError: Fewer than two checkpoints, an unknown or repeated one, steps that are not as many or
+            do not increase, no prompt answered by all, or an argument out of range.
+    """
+    check_level(alpha)
+    names = tuple(features.responses.models if models is None else models)
+    at = _steps(names, steps)
+    say = progress or _silent
+    families = all_families(features, extra, say)
+    say("contrast")
+    found = contrast_on(features, families, series(features.responses, names), alpha)
+    say(f"reversals ({draws:,})")
+    noise = noise_floor(found, swap_labels(found, draws=draws, seed=seed))
+    rows = found.candidates
+    say(f"length rule ({len(rows):,} rows)")
+    verdicts = length_rule(found, rows, found.tests.statistic[rows], found.direction(rows))
+    say(f"replication ({splits} splits)")
+    replication = replicate(found, rows, splits=splits, seed=seed)
+    say("slopes")
+    tested = np.flatnonzero(found.tests.tests)
+    steepness = slopes(found, tested, at)
+    table = _table(found, rows, verdicts, replication, tested, steepness)
+    summary = _summary(found, features, at, verdicts, replication)
+    return Trend(
+        features=features,
+        families=families,
+        table=table,
+        levels=_levels(found, table, rows, steepness.levels[np.searchsorted(tested, rows)], at),
+        noise=noise,
+        summary=in_order(summary | {"seed": seed, "draws": draws, "splits": splits}),
+    )
+
+
+def _silent(line: str) -> None:
+    """Say nothing."""
+
+
+def _steps(models: tuple[str, ...], steps: Sequence[float] | None) -> NDArray[np.float64]:
+    at = np.arange(len(models), dtype=np.float64) if steps is None else np.array(steps, dtype=np.float64)
+    if len(at) != len(models) or not np.isfinite(at).all() or (np.diff(at) <= 0).any():
+        raise ValueError(
+            f"steps must be {len(models)} strictly increasing numbers, one per checkpoint; got {steps!r}; "
+            "list the checkpoints in the order of their steps"
+        )
+    return at
+
+
+def _table(
+    found: Contrast,
+    rows: NDArray[np.int64],
+    verdicts: Verdicts,
+    replication: Replication,
+    tested: NDArray[np.int64],
+    steepness: Slopes,
+) -> pd.DataFrame:
+    """Assemble `Trend.table`, by family and column."""
+    import pandas as pd
+
+    every = np.arange(found.signs.n_columns)
+    s, n = found.tests.statistic, found.pairing.n_units
+    rising, falling = found.n_after[s, every], found.n_before[s, every]
+    tables = [f.occurrences for f in found.families]
+
+    def spread(where: NDArray[np.int64], values: NDArray[np.float64]) -> NDArray[np.float64]:
+        wide = np.full(len(every), np.nan)
+        wide[where] = values
+        return wide
+
+    length = np.full(len(every), "", dtype=np.object_)
+    length[rows] = verdicts.verdict
+    monotone = np.zeros(len(every), dtype=np.bool_)
+    monotone[tested] = steepness.monotone
+    columns = {
+        "kind": np.repeat([t.kind for t in tables], [t.n_columns for t in tables]),
+        "feature": [t.name(c) for t in tables for c in range(t.n_columns)],
+        "statistic": np.array(STATISTICS, dtype=object)[s],
+        "slope": spread(tested, steepness.slope),
+        "lo": spread(tested, steepness.lo),
+        "hi": spread(tested, steepness.hi),
+        "delta": (rising - falling) / n,
+        "p": found.tests.p,
+        "q": found.tests.q,
+        "n": n,
+        "n_rising": rising,
+        "n_falling": falling,
+        "monotone": monotone,
+        "monotone_share": spread(tested, steepness.monotone_share),
+        "delta_length": spread(rows, verdicts.delta_length),
+        "p_prefix": spread(rows, verdicts.p_prefix),
+        "p_firth": spread(rows, verdicts.p_firth),
+        "length": length,
+        "replication": spread(rows, replication.share),
+        "tags": np.where(is_length(found, every), "length", "").astype(object),
+        "reason": reasons(found, np.concatenate([tallies(f).constant for f in found.families])),
+        "column": np.concatenate([np.arange(t.n_columns) for t in tables]),
+    }
+    assert tuple(columns) == tuple(TREND_COLUMNS), "the table has the documented columns, in order"
+    return pd.DataFrame(columns, index=pd.RangeIndex(len(every)))
+
+
+def _levels(
+    found: Contrast,
+    table: pd.DataFrame,
+    rows: NDArray[np.int64],
+    levels: NDArray[np.float64],
+    steps: NDArray[np.float64],
+) -> pd.DataFrame:
+    """The significant rows at each checkpoint."""
+    import pandas as pd
+
+    models = found.pairing.models
+    chosen = table.iloc[rows]
+    return pd.DataFrame(
+        {
+            "kind": np.repeat(chosen["kind"].to_numpy(dtype=object), len(models)),
+            "feature": np.repeat(chosen["feature"].to_numpy(dtype=object), len(models)),
+            "model": np.tile(np.array(models, dtype=object), len(rows)),
+            "step": np.tile(steps, len(rows)),
+            "level": levels.ravel(),
+        }
+    )
+
+
+def _summary(
+    found: Contrast,
+    features: Features,
+    steps: NDArray[np.float64],
+    verdicts: Verdicts,
+    replication: Replication,
+) -> dict[str, Any]:
+    pairing, verdict = found.pairing, verdicts.verdict
+    lengths = found.families[0].n_units
+    tested = tested_by_kind(found)
+    return {
+        "models": list(pairing.models),
+        "steps": steps.tolist(),
+        "alpha": found.alpha,
+        "n_prompts": len(features.responses.prompts),
+        "n_pairs": len(pairing.prompts),
+        "n_units": pairing.n_units,
+        "dropped": dict(features.responses.counts) | dict(pairing.dropped),
+        "cut": int(features.cut[pairing.answers].sum()),
+        "rows": found.signs.n_columns,
+        "tested": tested,
+        "tests_per_row": usual_tests(found),
+        "limit": exact_limit(sum(tested.values()), alpha=found.alpha, tests=usual_tests(found)),
+        "lengths": [float(np.median(lengths[pairing.checkpoint == k])) for k in range(len(steps))],
+        "monotone_by_chance": 2 / math.factorial(len(steps)),
+        "significant": len(verdict),
+        "discovered": int((verdict == OK).sum()),
+        "length_driven": int((verdict == DRIVEN).sum()),
+        "not_identifiable": int((verdict == UNKNOWN).sum()),
+        "replication_rate": replication.rate,
+        "replication_slope": replication.slope,
+        "replication_n": replication.n,
+    }
