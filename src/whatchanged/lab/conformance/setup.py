@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import subprocess
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from os import environ
 from pathlib import Path
 
@@ -132,35 +135,39 @@ def local_files_are_placed(bench: Bench) -> None:
     require((source / "inner/one.txt").read_text(encoding="utf-8") == "one", "the host's file was changed")
 
 
+@contextmanager
+def _variables(**values: str) -> Iterator[None]:
+    """Variables of the host's environment for a while. Their names are used by no other check."""
+    environ.update(values)
+    try:
+        yield
+    finally:
+        for name in values:
+            del environ[name]
+
+
 @check
 def only_named_secrets_enter(bench: Bench) -> None:
     """A named secret is a variable inside; nothing else of the host's environment is."""
-    environ["CHECKS_NAMED_SECRET"], environ["CHECKS_OTHER_SECRET"] = "named-value", "other-value"
-    try:
-        with bench.fresh(secrets=["CHECKS_NAMED_SECRET"], env={"PLAIN": "plain"}) as sandbox:
+    named, other = f"CHECKS_NAMED_{uuid.uuid4().hex}", f"CHECKS_OTHER_{uuid.uuid4().hex}"
+    with _variables(**{named: "named-value", other: "other-value"}):
+        with bench.fresh(secrets=[named], env={"PLAIN": "plain"}) as sandbox:
             inside = sandbox.exec("env")
-        require("CHECKS_NAMED_SECRET=named-value\n" in inside, "the named one is missing")
+        require(f"{named}=named-value\n" in inside, "the named one is missing")
         require("PLAIN=plain\n" in inside, "the plain variable is missing")
-        require("other-value" not in inside and "CHECKS_OTHER" not in inside, "another one is there")
-        require(
-            sandbox.redactor("it is named-value") == "it is [CHECKS_NAMED_SECRET]", "it would not be redacted"
-        )
-    finally:
-        del environ["CHECKS_NAMED_SECRET"], environ["CHECKS_OTHER_SECRET"]
+        require("other-value" not in inside and other not in inside, "another one is there")
+        require(sandbox.redactor("it is named-value") == f"it is [{named}]", "it would not be redacted")
 
 
 @check
 def set_up_sees_no_secret(bench: Bench) -> None:
     """Commands of the set-up, which others wrote, run without the secrets."""
     folder, _ = _repository(bench, "curious", {"a.py": "\n"})
-    environ["CHECKS_NAMED_SECRET"] = "named-value"
-    try:
-        repo = RepoConfig(url=str(folder), install="env > seen.txt")
-        with bench.fresh(secrets=["CHECKS_NAMED_SECRET"], repos=[repo]) as sandbox:
-            seen = sandbox.read_file("curious/seen.txt")
-        require(seen and b"named-value" not in seen, "the set-up saw it")
-    finally:
-        del environ["CHECKS_NAMED_SECRET"]
+    named = f"CHECKS_NAMED_{uuid.uuid4().hex}"
+    repo = RepoConfig(url=str(folder), install="env > seen.txt")
+    with _variables(**{named: "named-value"}), bench.fresh(secrets=[named], repos=[repo]) as sandbox:
+        seen = sandbox.read_file("curious/seen.txt")
+    require(seen and b"named-value" not in seen, "the set-up saw it")
 
 
 @check

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 from whatchanged.errors import PackageError
@@ -35,12 +36,18 @@ def network_settings() -> dict[str, str]:
 
 def pip_settings() -> dict[str, str]:
     """The host's settings of pip (index, certificates, links) as variables; for the set-up only."""
+    return {**_pip_files(), **{name: value for name, value in os.environ.items() if name.startswith("PIP_")}}
+
+
+@cache
+def _pip_files() -> Mapping[str, str]:
+    """What pip reads from its files, asked once."""
     listed = subprocess.run(
         [sys.executable, "-m", "pip", "config", "list"],
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         check=False,
-        stdin=subprocess.DEVNULL,
     )
     settings: dict[str, str] = {}
     for line in listed.stdout.splitlines():
@@ -48,7 +55,7 @@ def pip_settings() -> dict[str, str]:
         section, _, option = key.partition(".")
         if equals and section in {"global", "install"}:
             settings[f"PIP_{option.upper().replace('-', '_')}"] = str(ast.literal_eval(value))
-    return settings | {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
+    return settings
 
 
 def paths_in(settings: Mapping[str, str]) -> list[Path]:

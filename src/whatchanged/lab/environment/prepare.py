@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -88,6 +89,8 @@ def _place_reader(layout: Layout, prepared: Prepared) -> None:
     place = layout.home / ".cache" / "whatchanged" / "readers"
     if not readers.is_dir():
         return
+    for file in readers.rglob("*.safetensors"):  # written for their owner alone, and public all the same
+        file.chmod(file.stat().st_mode | 0o444)
     if layout.isolated:
         place.mkdir(parents=True)
         prepared.bound[layout.inside(place)] = (readers.resolve(), False)
@@ -101,9 +104,18 @@ def _place_model(model: ModelConfig, layout: Layout, prepared: Prepared) -> Mode
     for name, folder, within in host_weights(model):
         top = f"/models/{name}" if layout.isolated else str(folder)
         if layout.isolated:
-            prepared.bound[top] = (folder, False)
+            prepared.bound[top] = (_readable(folder, layout.placed / name), False)
         paths.append(str(PurePosixPath(top) / within))
     return ModelHandle(config=model, path=paths[0], base_path=paths[1] if len(paths) > 1 else None)
+
+
+def _readable(folder: Path, copy: Path) -> Path:
+    """The folder, or a copy of it where the sandbox's uid could not read it: weights are often saved for their owner."""
+    files = [file for file in folder.rglob("*") if file.is_file()]
+    if os.getuid() or all(file.stat().st_mode & 0o004 for file in files):
+        return folder
+    shutil.copytree(folder, copy, symlinks=True)
+    return copy
 
 
 def _place_repo(repo: RepoConfig, layout: Layout, workspace: str, timeout: float) -> RepoHandle:
