@@ -21,7 +21,7 @@ from pathlib import Path
 from whatchanged.errors import WhatchangedError
 from whatchanged.lab.environment import ExecutionMode, ModelConfig, RepoConfig, Sandbox, SandboxConfig
 from whatchanged.lab.execution import create_notebook_session
-from whatchanged.lab.harness import PROVIDERS, Finished, Limits, read_plan, run_agent
+from whatchanged.lab.harness import PROVIDERS, Finished, Limits, Plan, read_plan, require_key, run_agent
 from whatchanged.lab.workspace import Library, Workspace
 from whatchanged.llm.keys import secret
 
@@ -138,52 +138,47 @@ def needed(name: str) -> bool:
     return name == "OPENROUTER_API_KEY" or secret(name) is not None
 
 
+def recorded_plan(options: argparse.Namespace, sandbox: Sandbox) -> Plan:
+    """The plan with its checkpoints: the demo's, or two on this machine that were bound into the sandbox."""
+    checkpoints = DEMO
+    if options.before:
+        named = (("before", options.before), ("after", options.after))
+        inside = tuple(name_inside(name, side, sandbox) for side, name in named)
+        checkpoints = (
+            f"inside, at_home = {inside!r}, {(options.before, options.after)!r}\n"
+            "BEFORE, AFTER = inside if Path('/models').is_dir() else at_home"
+        )
+    values = {"checkpoints": checkpoints, "prompts": str(options.prompts), "tokens": str(options.tokens)}
+    return read_plan(HERE / "plan.md", values)
+
+
 async def main(options: argparse.Namespace) -> bool:
     """Run the experiment; says whether the agent finished."""
     provider = chosen_provider(options.provider)
+    require_key(provider)
     options.out = options.out or HERE / "outputs" / f"{datetime.now():%Y-%m-%d-%H%M%S}"
-    sandbox = Sandbox(sandbox_config(options, provider)).start()
-    try:
-        workspace = Workspace(
-            libraries=[Library.from_file(HERE / "openrouter_client.py")],
-            preload_models=False,  # whatchanged loads them
-        )
-        session = create_notebook_session(sandbox, workspace, name="checkpoint-diffing")
-
-        plan = None
-        models = ""
-        if provider == "scripted":
-            checkpoints = DEMO
-            if options.before:
-                before, after = (
-                    name_inside(name, side, sandbox)
-                    for side, name in (("before", options.before), ("after", options.after))
-                )
-                checkpoints = f"BEFORE = {before!r}\nAFTER = {after!r}"
-            plan = read_plan(
-                HERE / "plan.md",
-                {"checkpoints": checkpoints, "prompts": str(options.prompts), "tokens": str(options.tokens)},
-            )
-        elif options.before:
-            models = f"The two models: BEFORE = {options.before!r}, AFTER = {options.after!r}.\n\n"
-
+    last = None
+    workspace = Workspace(
+        libraries=[Library.from_file(HERE / "openrouter_client.py")],
+        preload_models=False,  # whatchanged loads them
+    )
+    with (
+        Sandbox(sandbox_config(options, provider)).start() as sandbox,
+        create_notebook_session(sandbox, workspace, name="checkpoint-diffing") as session,
+    ):
         task = (HERE / "task.md").read_text(encoding="utf-8")
-        prompt = f"{session.model_info_text}\n\n{workspace.get_library_docs()}\n\n{models}{task}"
-        last = None
+        models = f"BEFORE is {options.before!r}, AFTER is {options.after!r}.\n\n" if options.before else ""
         async for message in run_agent(
-            prompt=prompt,
+            prompt=f"{session.model_info_text}\n\n{workspace.get_library_docs()}\n\n{models}{task}",
             mcp_config=session.mcp_config,
             provider=provider,
             model=options.model,
             limits=Limits(cost=options.cost_limit),
-            plan=plan,
+            plan=recorded_plan(options, sandbox) if provider == "scripted" else None,
             transcript=options.out / "transcript.jsonl",
             redact=sandbox.redactor,
         ):
             last = message
-        session.close()
-    finally:
-        sandbox.terminate()
     print(f"\n{last.reason if last else 'The agent said nothing.'}\n")
     print(f"Notebook:   {session.notebook_path}\nReport:     {options.out / 'run' / 'report.html'}")
     print(f"Transcript: {options.out / 'transcript.jsonl'}")

@@ -9,7 +9,7 @@ from whatchanged.lab.harness.interactive import run_agent_interactive
 from whatchanged.lab.harness.limits import Limits
 from whatchanged.lab.harness.messages import Asked, Message, Said, Thought, ToolCalled, ToolReturned
 from whatchanged.lab.harness.plan import Plan, Step, read_plan
-from whatchanged.lab.harness.providers import PROVIDERS
+from whatchanged.lab.harness.providers import PROVIDERS, require_key
 from whatchanged.lab.harness.run import run_agent
 from whatchanged.lab.harness.stop import (
     Finished,
@@ -44,6 +44,7 @@ __all__ = [
     "ToolCalled",
     "ToolReturned",
     "read_plan",
+    "require_key",
     "run_agent",
     "run_agent_interactive",
 ]

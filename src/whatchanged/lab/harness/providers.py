@@ -12,7 +12,7 @@ from whatchanged.llm.keys import Key, find_key
 if TYPE_CHECKING:
     from pydantic_ai.models import Model
 
-__all__ = ["PROVIDERS", "Thinker", "provider_key", "thinker"]
+__all__ = ["PROVIDERS", "Thinker", "require_key", "thinker"]
 
 _RETRIES = 8
 _KEYS: Mapping[str, tuple[str, ...]] = {
@@ -49,18 +49,17 @@ class Thinker:
     free: bool = False
 
 
-def provider_key(provider: str) -> Key:
-    """The key of a provider.
+def require_key(provider: str) -> Key | None:
+    """The key of a provider, to be asked for before a sandbox is started; ``None`` if it needs none.
 
     Raises:
-        ValueError: If there is no such provider, or it needs none.
+        ValueError: If there is no such provider.
         AccessDenied: If the key is set nowhere; the message names the variable.
     """
-    if provider not in _KEYS:
-        raise ValueError(
-            f"provider {provider!r} has no key of its own; those that have are {', '.join(_KEYS)}"
-        )
-    return find_key(*_KEYS[provider], purpose=f"let {provider} drive the agent")
+    if provider not in PROVIDERS:
+        raise ValueError(f"there is no provider {provider!r}; use one of {', '.join(PROVIDERS)}")
+    names = _KEYS.get(provider)
+    return find_key(*names, purpose=f"let {provider} drive the agent") if names else None
 
 
 def thinker(provider: str, model: str | None) -> Thinker:
@@ -72,7 +71,8 @@ def thinker(provider: str, model: str | None) -> Thinker:
         MissingExtra: If pydantic-ai or the provider's package is not installed.
     """
     name = model or _MODELS.get(provider)
-    key = provider_key(provider)
+    key = require_key(provider)
+    assert key is not None
     if name is None:
         raise ValueError(f"{provider} serves many models; name one with model=")
     try:

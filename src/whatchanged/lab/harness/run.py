@@ -14,7 +14,7 @@ from whatchanged.lab.harness.limits import Limits
 from whatchanged.lab.harness.messages import Message, Said, ToolCalled, ToolReturned
 from whatchanged.lab.harness.model_agent import ModelAgent
 from whatchanged.lab.harness.plan import Plan, read_plan
-from whatchanged.lab.harness.providers import PROVIDERS, thinker
+from whatchanged.lab.harness.providers import require_key, thinker
 from whatchanged.lab.harness.scripted import scripted_thinker
 from whatchanged.lab.harness.stop import Spent, Stop
 from whatchanged.lab.harness.transcript import Transcript, host_redactor, transcript_path
@@ -122,8 +122,7 @@ class Conversation:
         transcript: str | Path | None = None,
         redact: Callable[[str], str] | None = None,
     ) -> None:
-        if provider not in PROVIDERS:
-            raise ValueError(f"there is no provider {provider!r}; use one of {', '.join(PROVIDERS)}")
+        require_key(provider)
         if (provider == "scripted") != (plan is not None):
             raise ValueError(
                 f"a plan is for provider 'scripted', and it needs one; got {provider!r} and {plan!r}"

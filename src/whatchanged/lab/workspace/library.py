@@ -6,6 +6,7 @@ import keyword
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from whatchanged.lab.workspace.interface import describe_module, module_docstring
 from whatchanged.lab.workspace.skill import split_front_matter
@@ -110,6 +111,13 @@ class Library:
         about = path / "SKILL.md"
         docs = split_front_matter(about.read_text(encoding="utf-8"))[1] if about.is_file() else module.docs
         return cls(name=module.name, files=module.files, docs=docs)
+
+    def connect(self, machine: Any) -> None:
+        """Called where a session places it, before any code runs there. A plain library needs nothing.
+
+        Args:
+            machine: Where the session runs.
+        """
 
     def placed(self) -> dict[str, str]:
         """Path in the workspace → text."""
