@@ -145,6 +145,7 @@ class HTTPModel:
             await client.close()
 
     async def _post(self, request: ChatRequest) -> bytes:
+        import httpx2
         from openai import APIError
 
         client = self._connected()
@@ -152,15 +153,14 @@ class HTTPModel:
         problem: LLMError
         try:
             async with asyncio.timeout(self._timeout):
-                raw = await client.chat.completions.with_raw_response.create(
-                    model=self._model, messages=body.pop("messages"), extra_body=body
-                )
+                # not chat.completions.create, which would check and copy every message and reply
+                response = await client.post("/chat/completions", cast_to=httpx2.Response, body=body)
         except APIError as error:
             problem = from_openai(error, self.redact)
         except TimeoutError:
             problem = Unavailable(f"no answer within {self._timeout:g} s")
         else:
-            return raw.http_response.content
+            return response.content
         raise problem
 
     async def _get(self, path: str) -> Any:
@@ -191,6 +191,7 @@ class HTTPModel:
 
     def _body(self, request: ChatRequest) -> dict[str, Any]:
         fields: dict[str, Any] = {
+            "model": self._model,
             "messages": [{"role": m.role, "content": m.content} for m in request.messages],
             "max_completion_tokens" if self._dialect == "openai" else "max_tokens": request.max_tokens,
             "temperature": request.temperature,
