@@ -86,12 +86,14 @@ class ServedLibrary(Library):
 
     def disconnect(self) -> None:
         """Close all ways."""
-        for process in self.gates:
+        while self.gates:
+            process = self.gates.pop()
             process.close()
+            process.stderr.close()
 
     def _pass_on(self, process: Process) -> None:
         assert self.service is not None
-        with suppress(OSError, ValueError):
+        with process.stdout, suppress(OSError, ValueError):
             while line := process.stdout.readline():
                 answer = _answer(self.service, line)
                 process.stdin.write(json.dumps(answer).encode() + b"\n")
