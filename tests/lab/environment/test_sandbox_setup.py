@@ -227,7 +227,7 @@ def test_a_tree_is_removed_whatever_its_modes(place: Path) -> None:
     assert (place / "kept").exists()
 
 
-def test_a_snapshot_of_a_hostile_workspace_harms_nobody(
+def test_a_hostile_snapshot_harms_nobody(
     place: Path, bubblewrap: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", str(place / "userhome"))

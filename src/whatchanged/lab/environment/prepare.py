@@ -111,8 +111,9 @@ def _place_model(model: ModelConfig, layout: Layout, prepared: Prepared) -> Mode
 
 def _readable(folder: Path, copy: Path) -> Path:
     """The folder, or a copy of it where the sandbox's uid could not read it: weights are often saved for their owner."""
-    files = [file for file in folder.rglob("*") if file.is_file()]
-    if os.getuid() or all(file.stat().st_mode & 0o004 for file in files):
+    paths = [path for path in (folder, *folder.rglob("*")) if path.exists()]
+    needed = {path: 0o005 if path.is_dir() else 0o004 for path in paths}
+    if os.getuid() or all(path.stat().st_mode & bits == bits for path, bits in needed.items()):
         return folder
     shutil.copytree(folder, copy, symlinks=True)
     return copy
