@@ -19,7 +19,7 @@ __all__ = ["OPEN", "SHUT", "ExampleReader", "Examples", "marked", "values_of", "
 OPEN, SHUT = "<<", ">>"
 REACH = 20  # tokens to either side
 ALIKE = 20  # features that co-fire most
-OPENED = 40  # answers without the feature that are opened per label
+OPENED = 40  # answers searched for the same words per label
 _WORD = re.compile(r"[^\W\d_]{3,}")
 
 Bools = NDArray[np.bool_]
@@ -32,7 +32,7 @@ class Examples:
     Attributes:
         positive: Stretches with the active tokens marked, from both checkpoints in turn.
         negative: Stretches without it: where features that co-fire with it are active, and where the same
-            words stand.
+            words stand, as far as there are such.
         answers: Positions of all answers they came from; none of these may score the label.
     """
 
@@ -127,20 +127,27 @@ class ExampleReader:
             return []
         near = self._near(where)
         score = np.asarray(self._present[without][:, near].sum(axis=1)).ravel()
-        order = without[np.lexsort((rng.permutation(len(without)), -score))][:OPENED]
-        hard: list[tuple[int, str]] = []
-        for answer in order.tolist()[: (most + 1) // 2]:
-            document = self.tokens.document(answer)
-            value = np.max([values_of(document, int(f)) for f in near], axis=0, initial=0.0)
-            lo, hi = window(int(np.argmax(value)) if len(document.tokens) else 0, len(document.tokens))
-            hard.append((answer, "".join(document.tokens[lo:hi])))
-        taken = {answer for answer, _ in hard}
-        alike = [a for a in rng.permutation(without).tolist() if a not in taken][:OPENED]
-        for answer, at in self._lookalikes(alike, words)[: most - len(hard)]:
-            document = self.tokens.document(answer)
-            lo, hi = window(at, len(document.tokens))
-            hard.append((answer, "".join(document.tokens[lo:hi])))
+        order = without[np.lexsort((rng.permutation(len(without)), -score))].tolist()
+        first = order[: (most + 1) // 2]
+        others = [a for a in rng.permutation(without).tolist() if a not in set(first)][:OPENED]
+        alike = self._lookalikes(others, words)[: most - len(first)]
+        taken = {*first, *(answer for answer, _ in alike)}
+        more = [a for a in order if a not in taken][: most - len(taken)]
+        stretches = (
+            [(a, self._peak(a, near)) for a in first] + alike + [(a, self._peak(a, near)) for a in more]
+        )
+        hard = []
+        for answer, at in stretches:
+            tokens = self.tokens.document(answer).tokens
+            lo, hi = window(at, len(tokens))
+            hard.append((answer, "".join(tokens[lo:hi])))
         return hard
+
+    def _peak(self, answer: int, near: NDArray[np.int64]) -> int:
+        """The token on which one of some features is strongest; the first where none is active."""
+        document = self.tokens.document(answer)
+        value = np.max([values_of(document, int(f)) for f in near], axis=0, initial=0.0)
+        return int(np.argmax(value)) if len(document.tokens) else 0
 
     def _near(self, where: Activating) -> NDArray[np.int64]:
         """Features that are active in the same answers far more often than elsewhere."""

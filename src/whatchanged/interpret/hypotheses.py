@@ -49,7 +49,7 @@ def hypothesise(
         held_out: Answers of the same checkpoints to check on; by default those the findings came from.
         writer: Writes the sentences; without one they are made from templates over what can be counted.
         judge: Decides which of two answers does it more; without one it is counted, by the first of the
-            findings behind a hypothesis that leaves something to count.
+            findings behind a hypothesis that points the same way and leaves something to count.
         alpha: False discovery rate over the hypotheses.
         most: Most hypotheses.
         pairs: Most held-out prompts a judge is asked about; drawn without looking at answers. Counting
@@ -130,15 +130,13 @@ def _counted(
     by_id = {f.id: f for f in items}
     decisions, methods = [], []
     for draft in drafts:
-        tried = [(by_id[i], matcher(by_id[i], findings.diff)) for i in draft.findings]
-        finding, found = next(((f, m) for f, m in tried if m is not None), (None, None))
-        if found is None or finding is None:
+        # a sentence that points against its finding is not about what the finding counts
+        backing = [by_id[i] for i in draft.findings if by_id[i].delta * draft.direction > 0]
+        found = next((m for m in (matcher(f, findings.diff) for f in backing) if m is not None), None)
+        if found is None:
             decisions.append(np.full(len(prompts), np.nan))
             methods.append("")
-            continue
-        more = count_pairs(found, checked, prompts)
-        # counted is what the finding names; a sentence that points against its finding is about the lack of it
-        own = found.sense * (1 if finding.delta > 0 else -1)
-        decisions.append(more * (1.0 if own == draft.direction else -1.0))
-        methods.append(f"counted: {found.name}")
+        else:
+            decisions.append(found.sense * count_pairs(found, checked, prompts))
+            methods.append(f"counted: {found.name}")
     return decisions, methods

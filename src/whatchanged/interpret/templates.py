@@ -24,15 +24,15 @@ def template_hypotheses(diff: Diff, findings: Sequence[Finding], *, most: int) -
     Returns:
         The hypotheses, and the number of findings among those looked at that leave nothing to count.
     """
-    drafts: dict[tuple[str, str, bool, int], Draft] = {}
+    drafts: dict[tuple[str, str, bool, int, int], Draft] = {}
     uncounted = 0
     for finding in findings:
         found = matcher(finding, diff)
         if found is None:
             uncounted += 1
             continue
-        direction = found.sense * (1 if finding.delta > 0 else -1)
-        key = (found.name, found.place, found.counted, direction)
+        direction = 1 if finding.delta > 0 else -1
+        key = (found.name, found.place, found.counted, found.sense, direction)
         if key in drafts:
             known = drafts[key]
             drafts[key] = Draft(
@@ -49,9 +49,10 @@ def _said(found: Matcher) -> str:
     observable = OBSERVABLES.get(found.name.replace(" ", "_"))
     what = observable.description if observable else found.name
     if found.amount is not None:
-        return f"larger {what}"
+        return f"{'larger' if found.sense > 0 else 'smaller'} {what}"
     place = {
         "opening": f" in its first {OPENING} words",
         "closing": f" in its last {CLOSING} words",
     }.get(found.place, "")
-    return f"{'has more of' if found.counted else 'has'} {what}{place}"
+    has = "has less of" if found.sense < 0 else "has more of" if found.counted else "has"
+    return f"{has} {what}{place}"

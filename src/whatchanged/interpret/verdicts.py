@@ -52,13 +52,12 @@ def judged(
         alpha: False discovery rate over the hypotheses.
     """
     counts = [_counts(d, units) for d in decisions]
-    p = np.array(
-        [float(sign_test(after, before)) if n else np.nan for n, after, before, _ in counts], dtype=np.float64
-    )
+    size, more, less, _ = np.array(counts, dtype=np.int64).reshape(-1, 4).T
+    p = np.where(size > 0, sign_test(more, less), np.nan)
     q = benjamini_hochberg(p)
+    lo, hi = tango(more, less, size)
     made = []
     for k, (draft, (n, after, before, missing)) in enumerate(zip(drafts, counts, strict=True)):
-        lo, hi = tango(after, before, n)
         net = after - before
         verdict: Verdict
         if not n:
@@ -82,8 +81,8 @@ def judged(
                 n_before=before,
                 missing=missing,
                 delta=net / n if n else float("nan"),
-                lo=float(lo),
-                hi=float(hi),
+                lo=float(lo[k]),
+                hi=float(hi[k]),
                 p=float(p[k]),
                 q=float(q[k]),
             )
