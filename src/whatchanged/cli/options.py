@@ -9,6 +9,7 @@ import typer
 
 __all__ = [
     "After",
+    "Afters",
     "Alone",
     "Alpha",
     "Before",
@@ -54,6 +55,14 @@ After = Annotated[
     str,
     typer.Option(
         "--after", help="The checkpoint compared with it, in the same ways. Positive means more here."
+    ),
+]
+Afters = Annotated[
+    list[str],
+    typer.Option(
+        "--after",
+        help="The checkpoint compared with it, in the same ways. Positive means more here. Repeat it to compare "
+        "several whose answers are kept.",
     ),
 ]
 Out = Annotated[Path, typer.Option("--out", help="Run folder; give the same one again to resume.")]

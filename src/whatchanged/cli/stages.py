@@ -10,7 +10,7 @@ import typer
 from whatchanged.cli.app import app
 from whatchanged.cli.asking import asking, foresee, show_diagnosis
 from whatchanged.cli.options import (
-    After,
+    Afters,
     Alone,
     Alpha,
     Before,
@@ -49,7 +49,7 @@ from whatchanged.cli.told import say, tell
 @app.command()
 def run(
     before: Before,
-    after: After,
+    after: Afters,
     out: Out,
     prompts: Prompts = None,
     limit: Limit = None,
@@ -77,7 +77,7 @@ def run(
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
-    """Two checkpoints in, a report out: asks models, or reads their answers from files."""
+    """Two checkpoints or more in, a report out: asks models, or reads their answers from files."""
     from whatchanged.pipeline import run as run_all
     from whatchanged.terminal import watching
 
@@ -98,7 +98,7 @@ def run(
         show_diagnosis(
             foresee(
                 before,
-                after,
+                after[0] if len(after) == 1 else None,  # of several, none is asked
                 out,
                 prompts,
                 limit,
@@ -114,7 +114,7 @@ def run(
     with watching(silent=as_json) as progress:
         made = run_all(
             before,
-            after,
+            list(after),
             out,
             prompts=prompts,
             collecting=collecting,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from whatchanged.pipeline.answers import BANK, answers_run, asked, choose_prompts, collect_run, load_run
 from whatchanged.pipeline.progress import Progress
 from whatchanged.pipeline.run import run
+from whatchanged.pipeline.series import trend_run
 from whatchanged.pipeline.stages import (
     compare_run,
     encode_run,
@@ -29,4 +30,5 @@ __all__ = [
     "load_run",
     "open_run",
     "run",
+    "trend_run",
 ]

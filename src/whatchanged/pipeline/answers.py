@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,7 @@ BANK = 100
 
 def answers_run(
     before: Source,
-    after: Source,
+    after: Source | list[Source],
     folder: Path,
     *,
     prompts: PromptSet | Source | None = None,
@@ -38,16 +38,24 @@ def answers_run(
 
     Args:
         before: Baseline, as for `run`.
-        after: The checkpoint compared with it.
+        after: The checkpoint compared with it, or a list of several whose answers are kept.
         folder: Run folder.
         prompts: What to ask, or which prompts of the files take part.
         limit: Use only the first so many prompts.
         seed: Chooses from the bank.
         collecting: Options of `whatchanged.collect`.
         progress: Where to tell how far it is.
+
+    Raises:
+        ValueError: `after` is an empty list, or one of several with a model to ask in it.
     """
     options = dict(collecting or {})
     excluding = bool(options.get("exclude_truncated"))
+    afters = _sources(after)
+    if len(afters) > 1:
+        _refuse_models([before, *afters])
+        return load_run(before, afters, folder, prompts=prompts, limit=limit, exclude_truncated=excluding)
+    after = afters[0]
     if asked(before) and asked(after):
         chosen = choose_prompts(prompts, limit=limit, seed=seed)
         return collect_run(chosen, str(before), str(after), folder, progress=progress, **options)
@@ -84,6 +92,24 @@ def _ask_one(
         }
         for one in found
     ]
+
+
+def _sources(after: Source | list[Source]) -> list[Source]:
+    """Where the answers of each checkpoint come from; a list of rows is one checkpoint."""
+    if not isinstance(after, list) or (after and isinstance(after[0], Mapping)):
+        return [after]
+    if not after:
+        raise ValueError("after is an empty list; name at least one checkpoint to compare")
+    return list(after)
+
+
+def _refuse_models(sources: Sequence[object]) -> None:
+    model = next((s for s in sources if asked(s)), None)
+    if model is not None:
+        raise ValueError(
+            f"several checkpoints are compared from their kept answers; {model!r} is a model to ask. Ask two at "
+            "a time with 'whatchanged collect', then name the answers: --before RUN#MODEL --after RUN#MODEL"
+        )
 
 
 def asked(source: object) -> bool:
@@ -147,14 +173,14 @@ def collect_run(
 
 def load_run(
     before: Source,
-    after: Source,
+    after: Source | list[Source],
     folder: Path,
     *,
     prompts: PromptSet | Source | None = None,
     limit: int | None = None,
     exclude_truncated: bool = False,
 ) -> Responses:
-    """Stage 1 for files: read the answers, join them, keep them in the run folder."""
+    """Stage 1 for files: read the answers of two or more sides, join them, keep them in the run folder."""
     from whatchanged.responses import load, save
 
     chosen = None if prompts is None else choose_prompts(prompts)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from whatchanged.artifacts import Diff, Features, Findings
 from whatchanged.pipeline.progress import Progress
 from whatchanged.pipeline.timing import timed
-from whatchanged.pipeline.wording import hypotheses_run, label_run, sheet_of
+from whatchanged.pipeline.wording import hypotheses_run, label_run, remarks_of, sheet_of
 from whatchanged.store import update_manifest, write_json
 
 if TYPE_CHECKING:
@@ -94,7 +94,9 @@ def interpret(diff: Diff, **options: Any) -> Findings:
 
 
 def labels_of(folder: Path, diff: Diff, source: str | None = None) -> dict[str, Any]:
-    """Labels that lexical ones give way to, as options of `interpret`; kept in ``labels.json``.
+    """What a run folder keeps of labels and hypotheses, as options of `interpret`.
+
+    Labels that lexical ones give way to stand in ``labels.json``, hypotheses in ``hypotheses.json``.
 
     Args:
         folder: Run folder.
@@ -108,8 +110,8 @@ def labels_of(folder: Path, diff: Diff, source: str | None = None) -> dict[str, 
         found = read_labels(source, width=diff.features.occurrences.n_columns)
         imported = LabelSheet(texts=found.texts, source=found.source, dropped=found.dropped)
         write_json(folder / "labels.json", imported.to_dict())
-    sheet = sheet_of(folder)
-    return {} if sheet is None else sheet.options
+    sheet, said = sheet_of(folder), remarks_of(folder)
+    return ({} if sheet is None else sheet.options) | ({"remarks": said} if said else {})
 
 
 def interpret_run(
@@ -144,20 +146,18 @@ def interpret_run(
     if labels is not None and label_with is not None:
         raise ValueError("labels are read or written, not both; leave out labels or label_with")
     diff = open_run(folder)
-    options = labels_of(folder, diff, labels)
-    if judge is not None and not (options or label_with or hypotheses):
+    known = "labels" in labels_of(folder, diff, labels)
+    if judge is not None and not (known or label_with or hypotheses):
         raise ValueError("there is nothing to judge; add labels, label_with or hypotheses")
     judge = judge or label_with
-    if label_with is not None or (judge is not None and options):
-        options = label_run(
-            folder, diff, labeller=label_with, judge=judge, seed=seed, progress=progress
-        ).options
+    if label_with is not None or (judge is not None and known):
+        label_run(folder, diff, labeller=label_with, judge=judge, seed=seed, progress=progress)
     if hypotheses:
         hypotheses_run(folder, diff, writer=label_with, judge=judge, seed=seed, progress=progress)
     if progress and progress.stage:
         progress.stage("findings and evidence")
     with timed(folder, "interpret"):
-        findings = interpret(diff, seed=seed, **options)
+        findings = interpret(diff, seed=seed, **labels_of(folder, diff))
     if progress and progress.stage:
         progress.stage("report")
     with timed(folder, "report"):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import asdict
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from whatchanged.artifacts import Diff, Hypotheses
 from whatchanged.pipeline.progress import Progress
@@ -15,7 +14,7 @@ from whatchanged.store import read_json, write_json
 if TYPE_CHECKING:
     from whatchanged.interpret import Asker, LabelSheet
 
-__all__ = ["hypotheses_run", "label_run", "sheet_of"]
+__all__ = ["hypotheses_run", "label_run", "remarks_of", "sheet_of"]
 
 _DRAWS = 20  # the noise floor of the discovery half is not shown
 
@@ -30,6 +29,21 @@ def sheet_of(folder: Path) -> LabelSheet | None:
 
     kept = folder / "labels.json"
     return read_sheet(read_json(kept), where=str(kept)) if kept.exists() else None
+
+
+def remarks_of(folder: Path) -> Mapping[str, tuple[str, ...]]:
+    """What the hypotheses in ``hypotheses.json`` say, by the id of the finding; empty without any.
+
+    Raises:
+        StoreError: The file is damaged.
+    """
+    from whatchanged.interpret import read_hypotheses, remarks
+
+    kept = folder / "hypotheses.json"
+    if not kept.exists():
+        return {}
+    made = read_hypotheses(read_json(kept), where=str(kept))
+    return remarks(made, before=made.summary["before"], after=made.summary["after"])
 
 
 def label_run(
@@ -103,7 +117,13 @@ def hypotheses_run(
     """
     from whatchanged.diff import compare
     from whatchanged.encode import ShardTokens
-    from whatchanged.interpret import features_of, hypothesise, interpret, split_prompts
+    from whatchanged.interpret import (
+        features_of,
+        hypotheses_json,
+        hypothesise,
+        interpret,
+        split_prompts,
+    )
 
     if progress and progress.stage:
         progress.stage("hypotheses: discover on half of the prompts, verify on the other")
@@ -128,14 +148,8 @@ def hypotheses_run(
             alpha=float(diff.summary["alpha"]),
             seed=seed,
         )
-        content = {
-            "schema": 1,
-            "before": diff.responses.before,
-            "after": diff.responses.after,
-            "summary": dict(made.summary),
-            "hypotheses": [_plain(asdict(h)) for h in made],
-        }
-        write_json(folder / "hypotheses.json", content)
+        names = {"before": diff.responses.before, "after": diff.responses.after}
+        write_json(folder / "hypotheses.json", hypotheses_json(made, **names))
     return made
 
 
@@ -144,14 +158,3 @@ def _asker(name: str | None) -> Asker | None:
     from whatchanged.llm import chat_model
 
     return None if name is None else Asker(model=chat_model(name), store=LabelStore())
-
-
-def _plain(value: Any) -> Any:
-    """A value JSON can hold: what is not finite as null, a lone surrogate as its escape."""
-    if isinstance(value, dict):
-        return {k: _plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
-    if isinstance(value, str):
-        return value.encode("utf-8", "backslashreplace").decode("utf-8")
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -8,6 +8,7 @@ from typing import Any
 
 from whatchanged.artifacts import Diff, Evidence, Finding
 from whatchanged.report.chart import Axis
+from whatchanged.report.conditions import conditions_of
 from whatchanged.report.overview import baseline
 from whatchanged.report.rows import observed, record
 from whatchanged.report.view import Card, Row, Side, Slice, Snippet, Token
@@ -39,6 +40,7 @@ def card_of(diff: Diff, finding: Finding, row: Row, *, alpha: float) -> Card:
         maximum=maximum,
         slices=slices,
         heterogeneity=heterogeneity,
+        conditions=conditions_of(diff, record(diff, finding.rows[0])),
     )
 
 

@@ -61,6 +61,7 @@ def floor_figure(
     delta: NDArray[np.float64],
     items: Sequence[tuple[Row, bool]],
     *,
+    after: str,
     width: float = 760,
     height: float = 380,
 ) -> Floor | None:
@@ -71,6 +72,7 @@ def floor_figure(
         discordant: Discordant units of every other tested row.
         delta: Their absolute deltas.
         items: Findings and rows set aside; the flag says which.
+        after: The checkpoint compared with the baseline.
         width: Of the drawing.
         height: Of the drawing.
 
@@ -99,6 +101,7 @@ def floor_figure(
     area = f"M{left} {bottom} V{top} H{line[0][0]:.1f} L" + curve[1:] + f" V{bottom} Z" if line else ""
     places = sorted({tuple(round(v, 0) for v in at(k, d)) for k, d in zip(discordant, delta, strict=True)})
     return Floor(
+        after=after,
         width=width,
         height=height,
         left=left,

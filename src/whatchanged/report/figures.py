@@ -9,10 +9,11 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from whatchanged.report.numbers import points, probability
-from whatchanged.report.view import Observed, Page, Row
+from whatchanged.report.view import Floor, Observed, Page, Row
 from whatchanged.report.visible import line
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 __all__ = ["FIGURES", "encoded", "forest", "noise_floor", "observables"]
@@ -110,14 +111,21 @@ def observables(page: Page) -> Figure:
 
 
 def noise_floor(page: Page) -> Figure:
-    """Absolute delta against discordant prompts, with the floor of the label swaps."""
+    """Absolute delta against discordant prompts, with the floor of the label swaps; one plot per comparison."""
     from matplotlib.figure import Figure
 
-    floor = page.floor
-    if floor is None:
+    if not page.floors:
         return _empty("There is no tested row to draw")
-    figure = Figure(figsize=(7.2, 4.0), layout="constrained")
-    axes = figure.subplots()
+    figure = Figure(figsize=(7.2, 4.0 * len(page.floors)), layout="constrained")
+    every = figure.subplots(len(page.floors), squeeze=False)[:, 0]
+    for axes, floor in zip(every, page.floors, strict=True):
+        _draw_floor(axes, floor)
+        if len(page.floors) > 1:
+            axes.set_title(_label(floor.after), fontsize=9, loc="left", parse_math=False)
+    return figure
+
+
+def _draw_floor(axes: Axes, floor: Floor) -> None:
     x_end = 0.0
     if floor.cloud_points:
         x, y = zip(*floor.cloud_points, strict=True)
@@ -154,7 +162,6 @@ def noise_floor(page: Page) -> Figure:
     axes.set_axisbelow(True)
     if axes.get_legend_handles_labels()[0]:
         axes.legend(frameon=False, fontsize=8)
-    return figure
 
 
 FIGURES = {"forest": forest, "noise_floor": noise_floor, "observables": observables}

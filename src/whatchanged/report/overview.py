@@ -14,7 +14,7 @@ from whatchanged.artifacts import Diff
 from whatchanged.report.view import Count, Head, Length, Trust
 from whatchanged.report.words import DROPPED
 
-__all__ = ["afters", "alpha", "baseline", "head", "lengths", "trust"]
+__all__ = ["afters", "alpha", "baseline", "head", "lengths", "limit", "trust"]
 
 
 def baseline(diff: Diff) -> str:
@@ -123,21 +123,38 @@ def lengths(diff: Diff) -> tuple[Length, ...]:
     return tuple(found)
 
 
-def trust(diff: Diff) -> Trust:
-    """How far to trust the list."""
-    limit, units = _count(diff.summary, "limit"), head(diff, None).units
-    rate = _share(diff.summary, "replication_rate")
+def limit(diff: Diff) -> tuple[int | None, float | None]:
+    """Prompts that have to change for a row to be detectable in every comparison, and as a share of units."""
+    return _limit(diff.summary, head(diff, None).units)
+
+
+def _limit(summary: Mapping[str, Any], units: int) -> tuple[int | None, float | None]:
+    found = _count(summary, "limit")
+    return found or None, found / units if found and units else None
+
+
+def trust(diff: Diff) -> tuple[Trust, ...]:
+    """How far to trust each comparison."""
+    return tuple(_trust(diff, after) for after in afters(diff))
+
+
+def _trust(diff: Diff, after: str) -> Trust:
+    several = diff.summary.get("comparisons")
+    summary = several[after] if isinstance(several, Mapping) and after in several else diff.summary
+    units = _count(summary, "n_units")
+    needed, share = _limit(summary, head(diff, None).units if units is None else units)
+    noise = diff.noise_of(after)
     return Trust(
-        alpha=alpha(diff),
-        draws=diff.noise.draws,
-        any_discovery=diff.noise.any_discovery,
-        lower=diff.noise.lower,
-        floor_p=diff.noise.p,
-        replication=rate,
-        halves=_count(diff.summary, "replication_n") or 0,
-        slope=_share(diff.summary, "replication_slope"),
-        limit=limit or None,
-        limit_share=limit / units if limit and units else None,
+        after=after,
+        draws=noise.draws,
+        any_discovery=noise.any_discovery,
+        lower=noise.lower,
+        floor_p=noise.p,
+        replication=_share(summary, "replication_rate"),
+        halves=_count(summary, "replication_n") or 0,
+        slope=_share(summary, "replication_slope"),
+        limit=needed,
+        limit_share=share,
     )
 
 

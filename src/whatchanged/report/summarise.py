@@ -11,7 +11,7 @@ from whatchanged.artifacts import DIFF_COLUMNS, Diff, Finding, Findings
 from whatchanged.report.cards import card_of
 from whatchanged.report.chart import Axis, floor_figure
 from whatchanged.report.comparable import screened
-from whatchanged.report.overview import afters, alpha, baseline, head, lengths, trust
+from whatchanged.report.overview import afters, alpha, baseline, head, lengths, limit, trust
 from whatchanged.report.rows import line_of, observed
 from whatchanged.report.view import Floor, Observed, Page, Row
 
@@ -41,8 +41,12 @@ def summarise(findings: Findings, *, date: str | None = None) -> Page:
     level = alpha(diff)
     lexical = _lexical(diff)
     verdicts = diff.table["length"].astype(str).to_numpy() if "length" in diff.table else np.array([])
+    needed, share = limit(diff)
     return Page(
         head=head(diff, date),
+        alpha=level,
+        limit=needed,
+        limit_share=share,
         lengths=lengths(diff),
         screened=screened(diff.responses, baseline(diff), afters(diff)),
         trust=trust(diff),
@@ -59,7 +63,9 @@ def summarise(findings: Findings, *, date: str | None = None) -> Page:
         cards_aside=tuple(
             card_of(diff, f, r, alpha=level) for f, r in zip(findings.aside[:CARDS], aside, strict=False)
         ),
-        floor=_floor(diff, findings, rows, aside),
+        floors=tuple(
+            f for after in afters(diff) if (f := _floor(diff, findings, rows, aside, after)) is not None
+        ),
         observables=_observed(diff, _rows(diff, "observable"), level),
         lexical=_observed(diff, lexical[:LEXICAL], level),
         lexical_rows=sum(1 for kind in diff.table["kind"] if kind == "lexical"),
@@ -95,16 +101,25 @@ def _observed(diff: Diff, rows: Sequence[Mapping[str, Any]], level: float) -> tu
     return tuple(observed(row, axis=axis, alpha=level) for row in rows)
 
 
-def _floor(diff: Diff, findings: Findings, rows: Sequence[Row], aside: Sequence[Row]) -> Floor | None:
-    """The noise-floor figure over every tested row."""
+def _floor(
+    diff: Diff, findings: Findings, rows: Sequence[Row], aside: Sequence[Row], after: str
+) -> Floor | None:
+    """The noise-floor figure over every tested row of one comparison."""
     table = diff.table
     named = {f.rows[0] for f in (*findings.items, *findings.aside)}
     tested = np.isfinite(table["p"].to_numpy(dtype=float)) & np.isfinite(table["delta"].to_numpy(dtype=float))
+    tested &= (table["after"] == after).to_numpy()
     tested[[i for i in named if i < len(table)]] = False
     other = table[tested]
     return floor_figure(
-        diff.noise,
+        diff.noise_of(after),
         (other["n_before"] + other["n_after"]).to_numpy(dtype=float),
         other["delta"].abs().to_numpy(dtype=float),
-        [*((r, True) for r in aside), *((r, False) for r in rows)],
+        [
+            (r, is_aside)
+            for is_aside, mine in ((True, aside), (False, rows))
+            for r in mine
+            if r.after == after
+        ],
+        after=after,
     )

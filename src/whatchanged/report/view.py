@@ -14,6 +14,7 @@ from whatchanged.report.comparable import Screened
 __all__ = [
     "Bar",
     "Card",
+    "Condition",
     "Count",
     "Floor",
     "Head",
@@ -129,10 +130,10 @@ class Length:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trust:
-    """How far to trust the list: label swaps, replication and what could not have been seen.
+    """How far to trust one comparison: label swaps, replication and what could not have been seen.
 
     Attributes:
-        alpha: Level of q.
+        after: The checkpoint compared with the baseline.
         draws: Label swaps; 0 where none were made.
         any_discovery: Share of swapped reports with any discovery.
         lower: Lower end of its one-sided 95 % interval.
@@ -144,7 +145,7 @@ class Trust:
         limit_share: The same as a share of the units compared; above 1 nothing could be detected.
     """
 
-    alpha: float
+    after: str
     draws: int
     any_discovery: float
     lower: float
@@ -249,6 +250,28 @@ class Slice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """An attribute of prompts that a finding has to do with.
+
+    Attributes:
+        words: How the two have to do with one another, as the beginning of a sentence.
+        n_in, delta_in: Units with the attribute, and their net share.
+        n_out, delta_out: Units without it, and theirs.
+        lo_in, hi_in: 95 % interval of `delta_in`.
+        q: Over every question asked.
+    """
+
+    words: str
+    n_in: int
+    delta_in: float
+    lo_in: float
+    hi_in: float
+    n_out: int
+    delta_out: float
+    q: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Observed:
     """A row of the table of observables, of lexical terms, or a redundant member of a finding."""
 
@@ -284,6 +307,7 @@ class Card:
         maximum: Largest activation in the card; highlights are relative to it.
         slices: Per category.
         heterogeneity: p that the categories differ, or ``None``.
+        conditions: On which prompts it changed, the surest first.
     """
 
     row: Row
@@ -296,6 +320,7 @@ class Card:
     maximum: float
     slices: tuple[Slice, ...]
     heterogeneity: float | None
+    conditions: tuple[Condition, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -318,9 +343,10 @@ class Mark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Floor:
-    """The noise-floor figure.
+    """The noise-floor figure of one comparison.
 
     Attributes:
+        after: The checkpoint compared with the baseline.
         width, height, left, right, top, bottom: The frame, in drawing units.
         curve: Path of the floor.
         area: Path of the area under it.
@@ -333,6 +359,7 @@ class Floor:
         points: The floor in numbers, (discordant, delta), where delta < 1.
     """
 
+    after: str
     width: float
     height: float
     left: float
@@ -355,22 +382,31 @@ class Page:
     """The whole report.
 
     Attributes:
+        alpha: Level of q.
+        limit: Prompts that have to change, all in one direction, for a row to be detectable in every
+            comparison; ``None`` where nobody said.
+        limit_share: The same as a share of the units compared.
         screened: Whether the answers are fit to be compared, per comparison.
+        trust: How far to trust each comparison.
         axis: Ticks of the common axis of every forest plot.
         length_driven: Rows of the table the length rule set aside.
         left_out: Significant rows redundant with no finding shown, for which the list had no place.
         unlisted: Findings that have a row in the table but no card, for size.
         cards_aside: Evidence for the rows set aside.
         observables: Every observable row.
+        floors: The noise-floor figure of each comparison that has something to draw.
         lexical: The leading lexical rows.
         lexical_rows, lexical_significant: How many lexical rows there are, and with q <= alpha.
         columns: Columns of diff.csv and their meaning.
     """
 
     head: Head
+    alpha: float
+    limit: int | None
+    limit_share: float | None
     lengths: tuple[Length, ...]
     screened: tuple[Screened, ...]
-    trust: Trust
+    trust: tuple[Trust, ...]
     axis: tuple[Tick, ...]
     rows: tuple[Row, ...]
     cards: tuple[Card, ...]
@@ -380,7 +416,7 @@ class Page:
     not_identifiable: int
     rows_aside: tuple[Row, ...]
     cards_aside: tuple[Card, ...]
-    floor: Floor | None
+    floors: tuple[Floor, ...]
     observables: tuple[Observed, ...]
     lexical: tuple[Observed, ...]
     lexical_rows: int
