@@ -12,7 +12,15 @@ from asked_world import found, texts, world
 from interpret_world import answers, diff_of, encode, on
 
 from whatchanged.artifacts import Findings, Responses
-from whatchanged.interpret import hypothesise, interpret, split_prompts
+from whatchanged.errors import StoreError
+from whatchanged.interpret import (
+    hypotheses_json,
+    hypothesise,
+    interpret,
+    read_hypotheses,
+    remarks,
+    split_prompts,
+)
 from whatchanged.interpret.asking import Asker
 from whatchanged.interpret.judge import ask_judge, count_pairs
 from whatchanged.interpret.matcher import label_matcher
@@ -256,3 +264,25 @@ def test_findings_that_count_the_same_share_a_hypothesis() -> None:
     assert made.items[1].method == "counted: words"
     assert all(h.verdict == "consistent" and h.n_after == 12 for h in made)
     assert world()[0].responses.models == ("old", "new")
+
+
+def test_hypotheses_survive_their_file_and_stand_under_their_findings() -> None:
+    discovery, held_out = split_prompts(texts(n=60))
+    made = hypothesise(of_half(discovery), held_out=held_out)
+    mute = judged([draft(-1)], [np.full(3, np.nan)], [""], np.arange(3), fresh=True, alpha=0.05)
+    made = replace(made, items=(*made.items, *mute))
+    content = json.loads(json.dumps(hypotheses_json(made, before="old", after="new"), allow_nan=False))
+    again = read_hypotheses(content, where="hypotheses.json")
+    assert hypotheses_json(again, before="old", after="new")["hypotheses"] == content["hypotheses"]
+    said = remarks(again, before="old", after="new")
+    diff, tokens = world()
+    [shown, other] = interpret(diff, tokens=tokens, scored=False, remarks=said).items
+    one = made.items[0]
+    assert shown.notes[-2].startswith(
+        f"Hypothesis h1: “{one.behaviour}”, more in new: verified on {one.n} held-out prompts"
+    )
+    assert shown.notes[-1] == "Hypothesis h1: “opens with Certainly”, more in old: not judged on any pair."
+    assert not any("Hypothesis" in note for note in other.notes)
+    content["hypotheses"][0]["verdict"] = "certain"
+    with pytest.raises(StoreError, match=r"h\.json is damaged \(at hypotheses\.0\.verdict"):
+        read_hypotheses(content, where="h.json")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from whatchanged.artifacts import TokenActivations, TokenSource
 from whatchanged.interpret.asking import Asker
+from whatchanged.interpret.checked import hypotheses_json, read_hypotheses, remarks
 from whatchanged.interpret.findings import interpret
 from whatchanged.interpret.hypotheses import hypothesise
 from whatchanged.interpret.imported import ImportedLabels, read_labels
@@ -19,10 +20,13 @@ __all__ = [
     "TokenActivations",
     "TokenSource",
     "features_of",
+    "hypotheses_json",
     "hypothesise",
     "interpret",
     "label_findings",
+    "read_hypotheses",
     "read_labels",
     "read_sheet",
+    "remarks",
     "split_prompts",
 ]

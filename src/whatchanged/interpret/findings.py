@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -39,6 +39,7 @@ def interpret(
     label_source: str = "imported",
     label_scores: Mapping[int, Scores] | None = None,
     scored: bool = True,
+    remarks: Mapping[str, Sequence[str]] | None = None,
 ) -> Findings:
     """Turn the significant rows of a diff into a short list of behaviours with evidence.
 
@@ -58,6 +59,7 @@ def interpret(
         label_scores: Detection and fuzzing score of these labels, by feature index, where they were asked for.
         scored: Whether to score the lexical labels by their own terms, on answers to prompts they were not
             made from (see `whatchanged.interpret.scores`).
+        remarks: Further lines, by the id of a row (``feature:123``); a finding shows those of all its rows.
 
     Returns:
         The findings by q, then absolute delta. ``summary`` counts ``significant`` rows, ``behaviour_rows``
@@ -98,7 +100,9 @@ def interpret(
         lexical = [i for i in led if i not in scores]
         counted = lexical_detection(diff, [chosen[i] for i in lexical], tokens=tokens, seed=seed)
         scores |= {lexical[k]: (found, None) for k, found in counted.items()}
-    writer = _Writer(diff, reader, signs, profiled, given, label_source, scores, alpha, examples)
+    writer = _Writer(
+        diff, reader, signs, profiled, given, label_source, scores, remarks or {}, alpha, examples
+    )
     return Findings(
         diff=diff,
         items=tuple(writer.finding(g) for g in groups),
@@ -127,6 +131,7 @@ class _Writer:
     labels: Mapping[int, str]
     label_source: str
     scores: Mapping[int, Scores]
+    remarks: Mapping[str, Sequence[str]]
     alpha: float
     examples: int
 
@@ -151,6 +156,7 @@ class _Writer:
             *example_note(shown),
             *tag_notes(tags, profile, row),
             *members_note(members),
+            *dict.fromkeys(line for c in (leader, *members) for line in self.remarks.get(self._id(c), ())),
         ]
         return Finding(
             id=self._id(leader),
