@@ -16,6 +16,7 @@ from sandbox_world import marked, repository, traces
 from whatchanged.errors import PackageError, SandboxError
 from whatchanged.lab.environment import ModelConfig, RepoConfig, Sandbox, SandboxConfig
 from whatchanged.lab.environment.files import bring_home, remove_tree
+from whatchanged.lab.environment.packages import paths_in
 from whatchanged.lab.environment.repos import clone, clone_address, import_paths, without_credentials
 
 pytestmark = pytest.mark.filterwarnings("ignore:without isolation and with an interpreter")
@@ -106,6 +107,19 @@ def test_packages_are_installed_into_the_sandbox_alone(
         __import__("tiny_test_package")
     with pytest.raises(PackageError, match=r"No matching distribution found for tiny_test_package==9"):
         Sandbox(SandboxConfig(isolation=isolation, python_packages=["tiny_test_package==9"])).start()
+
+
+def test_a_local_index_is_seen_with_the_files_beside_its_pages(place: Path) -> None:
+    (place / "index" / "simple").mkdir(parents=True)
+    (place / "wheels").mkdir()
+    settings = {
+        "PIP_EXTRA_INDEX_URL": f"file://{place}/index/simple https://example.org/simple",
+        "A": "/no/such/place",
+    }
+    assert paths_in(settings | {"PIP_FIND_LINKS": str(place / "wheels")}) == [
+        place / "index",
+        place / "wheels",
+    ]
 
 
 def test_a_newer_version_stands_before_the_hosts(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

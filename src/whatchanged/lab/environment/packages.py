@@ -59,9 +59,16 @@ def _pip_files() -> Mapping[str, str]:
 
 
 def paths_in(settings: Mapping[str, str]) -> list[Path]:
-    """Files and folders of the host that settings name."""
-    words = [word for value in settings.values() for word in value.replace(":", " ").split()]
-    return [Path(word) for word in dict.fromkeys(words) if word.startswith("/") and Path(word).exists()]
+    """Files and folders of the host that settings name, as paths or ``file:`` URLs."""
+    words = [
+        word
+        for value in settings.values()
+        for word in value.replace("file://", " ").replace(":", " ").split()
+    ]
+    paths = [Path(word) for word in words if word.startswith("/")]
+    # The pages of a local index link to files beside it.
+    paths = [path.parent if path.name == "simple" else path for path in paths]
+    return [path for path in dict.fromkeys(paths) if path.exists() and path != Path("/")]
 
 
 def pip_command(python: str, arguments: Sequence[str]) -> list[str]:
