@@ -66,9 +66,11 @@ def show_findings(findings: Findings, *, first: int = 10) -> None:
         table = Table(
             title=f"{len(findings)} behaviour changes", title_justify="left", box=None, pad_edge=False
         )
+        several = len(set(findings.diff.table["after"])) > 1
         for name, justify in (
             ("#", "right"),
             ("fires on", "left"),
+            *([("after", "left")] if several else []),
             ("Δ points", "right"),
             ("95 %", "left"),
             ("q", "right"),
@@ -78,6 +80,7 @@ def show_findings(findings: Findings, *, first: int = 10) -> None:
             table.add_row(
                 str(rank),
                 Text(f.label),
+                *([Text(str(findings.diff.table["after"].iloc[f.rows[0]]))] if several else []),
                 f"{100 * f.delta:+.1f}",
                 f"[{100 * f.lo:+.1f}, {100 * f.hi:+.1f}]".replace("[", r"\["),
                 f"{f.q:.1e}",
