@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 CANARY = "sk-or-v1-4f9a1c77e2b84d06a5e3QzXw/8+91b0cd"
+DOT = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 
 
 def living(folder: Path, *, patience: float = 20.0) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from lab_world import notebook, outputs_of, run_again
+from lab_world import DOT, notebook, outputs_of, run_again
 
 from whatchanged.lab.execution import create_local_session
 from whatchanged.lab.workspace import Library, Workspace
@@ -33,7 +33,7 @@ def test_a_notebook_alone_gives_the_same_outputs_in_a_fresh_kernel(tmp_path: Pat
         assert session.wait(running.handle).status == "interrupted"
         session.exec("import os; os.kill(os.getpid(), 9)", check=False)
         session.exec("import tool\nprint(tool.answer)")
-        session.exec("import matplotlib.pyplot as plt\nplt.plot([1, 3, 2])\nplt.show()")
+        session.exec(f"import base64\nfrom IPython.display import Image\nImage(base64.b64decode({DOT!r}))")
     shutil.rmtree(tmp_path / "work")
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()

@@ -7,13 +7,11 @@ import threading
 import time
 
 import pytest
-from lab_world import notebook
+from lab_world import DOT, notebook
 
 from whatchanged.errors import CellError
 from whatchanged.lab.execution import CellResult, NotebookSession
 from whatchanged.lab.execution.session import NOTEBOOK_TEXT
-
-DOT = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 
 
 def test_variables_live_from_cell_to_cell_and_each_kind_of_output_comes_back(shared: NotebookSession) -> None:

@@ -86,6 +86,7 @@ def test_killing_the_driver_ends_the_kernel_and_the_next_cell_starts_another(
         time.sleep(0.1)
     assert not Path(f"/proc/{pid}").exists()
     assert session.exec("'again'").text == "'again'\n"
+    assert not list(Path(tempfile.gettempdir()).glob(f"whatchanged-kernel-{parent}-*"))
 
 
 def test_a_closed_session_says_so_and_ends_a_running_cell(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ class Display(_Event):
     output_type: Literal["display_data", "execute_result"]
     data: dict[str, Any]
     metadata: dict[str, Any]
-    execution_count: int | None = None
+    execution_count: int | None = Field(default=None, ge=0)
 
 
 class Error(_Event):
@@ -51,19 +51,31 @@ class Error(_Event):
     traceback: list[str]
 
 
+class Language(BaseModel):
+    """What a notebook keeps of a kernel's language."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    name: str = "python"
+    version: str = ""
+    mimetype: str = "text/x-python"
+    file_extension: str = ".py"
+    pygments_lexer: str = "ipython3"
+
+
 class Ready(_Event):
     """A kernel has started.
 
     Attributes:
         pid: Its process, as numbered where it runs.
-        language: Its ``language_info``.
+        language: Its language.
         folder: Folder it began in.
         executable: Its interpreter.
     """
 
     event: Literal["ready"]
     pid: int
-    language: dict[str, Any]
+    language: Language
     folder: str
     executable: str
 
@@ -111,7 +123,7 @@ class Done(_Event):
     event: Literal["done"]
     id: int
     status: Literal["ok", "error", "aborted"]
-    count: int | None
+    count: int | None = Field(ge=0)
     seconds: float
 
 

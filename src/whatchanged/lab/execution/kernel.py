@@ -171,7 +171,7 @@ class Kernel:
     def _hear(self, event: Event) -> None:
         match event:
             case Ready():
-                self.language = event.language
+                self.language = event.language.model_dump()
                 self._answered.set()
             case Failed():
                 self._problem = event.problem

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import threading
 import time
@@ -254,6 +255,7 @@ class NotebookSession:
         self.close()
         self.sandbox.terminate()
         self.close()
+        atexit.unregister(self.close)
 
     def __enter__(self) -> Self:
         return self

@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import ctypes
 import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -26,6 +27,7 @@ kernelapp.launch_new_instance()
 """
 """The kernel's program: it is killed with its driver, whatever kills the driver."""
 
+_PREFIX = "whatchanged-kernel-"
 _SET_DUMPABLE, _SET_CHILD_SUBREAPER = 4, 36
 
 
@@ -38,12 +40,16 @@ def guard() -> None:
 
 
 def private_folder() -> str:
-    """A folder for sockets, whose paths may have 107 characters at most."""
-    folder = tempfile.mkdtemp(prefix="wck-")
-    if len(folder) > 90:
-        Path(folder).rmdir()
-        folder = tempfile.mkdtemp(prefix="wck-", dir="/tmp")
-    return folder
+    """A folder for sockets, whose paths may have 107 characters at most; those of killed drivers are removed."""
+    place = tempfile.gettempdir() if len(tempfile.gettempdir()) <= 60 else "/tmp"
+    for old in Path(place).glob(f"{_PREFIX}*-*"):
+        owner = old.name.removeprefix(_PREFIX).partition("-")[0]
+        with suppress(PermissionError, ValueError, OverflowError):
+            try:
+                os.kill(int(owner), 0)
+            except ProcessLookupError:
+                shutil.rmtree(old, ignore_errors=True)
+    return tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=place)
 
 
 def fate(code: int | None) -> str:
