@@ -50,6 +50,8 @@ def test_a_bad_score_is_said_to_be_bad() -> None:
     assert first.endswith("(58 to 71 %, 200 decisions, 4 undecided; m): a weak label, read the evidence.")
     assert second.startswith("The label picks the right tokens in 90 %")
     assert second.endswith("; m).")
+    few = LabelScore(value=0.75, lo=0.3, hi=0.95, n=4, method="m")
+    assert score_notes(few, None)[0].endswith(": too few to tell whether to trust it.")
     assert score_notes(None, None) == ()
 
 
