@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel, ConfigDict
 
-from whatchanged.errors import AccessDenied, BadReply, ContentRefused, RateLimited
+from whatchanged.errors import AccessDenied, BadReply, ContentRefused, RateLimited, RequestRejected
 from whatchanged.interpret.asking import Asker, Line, Question, read_json_reply, shortened
 from whatchanged.interpret.label_store import LabelStore
-from whatchanged.llm import ChatRequest, Price, ScriptedModel
+from whatchanged.llm import ChatRequest, Price, Reply, ScriptedModel
 
 
 class Word(BaseModel):
@@ -62,6 +62,22 @@ def test_failures_are_missing_data_by_kind_and_only_passing_ones_are_tried_again
         Asker(model=ScriptedModel([AccessDenied("no key")])).ask([ask_for("a")])
     with pytest.raises(ValueError, match="attempts must be at least 1"):
         Asker(model=model, attempts=0)
+
+
+def test_reasoning_models_get_room_and_no_temperature() -> None:
+    thinking = Reply(text="", finish_reason="length", reasoning="let me think")
+    model = ScriptedModel(
+        [RequestRejected("Unsupported value: 'temperature'"), thinking, '{"word": "a"}', '{"word": "b"}']
+    )
+    asker = Asker(model=model, attempts=2)
+    assert [r.word if r else None for r in asker.ask([ask_for("a")])] == ["a"]
+    asker.ask([ask_for("b")])
+    assert [r.temperature for r in model.requests] == [0.0, None, None, None]
+    assert [r.max_tokens for r in model.requests] == [400, 400, 3200, 400]
+    assert all(len(r.messages) == 2 for r in model.requests)
+    other = Asker(model=ScriptedModel([RequestRejected("no such field")]))
+    assert other.ask([ask_for("a")]) == [None]
+    assert other.calls == 1
 
 
 def test_a_run_that_broke_off_goes_on_without_paying_twice(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Generic, TypeVar
 from pydantic import BaseModel, BeforeValidator, ValidationError
 
 from whatchanged.artifacts import Message
-from whatchanged.errors import AccessDenied, BudgetExhausted, LLMError
+from whatchanged.errors import AccessDenied, BudgetExhausted, LLMError, RequestRejected
 from whatchanged.interpret.label_store import LabelStore
 from whatchanged.llm import ChatModel, ChatRequest, Reply, Usage
 from whatchanged.llm.blocking import run_blocking
@@ -23,6 +23,7 @@ __all__ = ["Asker", "Line", "Question", "read_json_reply", "shortened"]
 ATTEMPTS = 3
 AT_ONCE = 8
 FIRST_WAIT, LONGEST_WAIT = 0.5, 60.0
+ROOMIER = 8  # times the tokens, for a model that spent them on reasoning
 _AGAIN = "That was not the JSON object asked for. Reply with that JSON object and nothing else."
 _FATAL = (AccessDenied, BudgetExhausted)
 _DECODER = json.JSONDecoder()
@@ -87,6 +88,7 @@ class Asker:
         model: Whom to ask.
         store: Where replies are kept; ``None`` keeps none.
         attempts: Most calls for one question.
+        temperature: Of sampling; left to the model from when it says that it takes none.
         calls: Calls made, failed ones included.
         kept: Questions answered from the store.
         malformed: Replies that were not the JSON asked for.
@@ -98,6 +100,7 @@ class Asker:
     model: ChatModel
     store: LabelStore | None = None
     attempts: int = ATTEMPTS
+    temperature: float | None = 0.0
     calls: int = 0
     kept: int = 0
     malformed: int = 0
@@ -167,15 +170,17 @@ class Asker:
             await self.model.close()
 
     async def _one(self, question: Question[T], gate: asyncio.Semaphore) -> T | None:
-        messages = [
+        asked = [
             Message(role="system", content=question.system),
             Message(role="user", content=question.text),
         ]
-        wait = FIRST_WAIT
+        reminder: list[Message] = []
+        room, wait, tries = question.max_tokens, FIRST_WAIT, 0
         async with gate:
-            for attempt in range(self.attempts):
+            while tries < self.attempts:
+                tries += 1
                 request = ChatRequest(
-                    messages=tuple(messages), max_tokens=question.max_tokens, temperature=0.0
+                    messages=(*asked, *reminder), max_tokens=room, temperature=self.temperature
                 )
                 self.calls += 1
                 try:
@@ -183,14 +188,13 @@ class Asker:
                 except _FATAL:
                     raise
                 except LLMError as error:
-                    self.failures[error.kind] += 1
-                    if error.usage is not None:
-                        self.usages.append(Usage(cost=error.usage.get("cost")))
-                    elif error.free:
-                        self.usages.append(Usage(cost=0.0))
-                    if not error.retryable:
+                    self._fail(error)
+                    if _dislikes_temperature(error, request):
+                        self.temperature = None
+                        tries -= 1
+                    elif not error.retryable:
                         return None
-                    if attempt + 1 < self.attempts:
+                    elif tries < self.attempts:
                         await asyncio.sleep(min(error.retry_after or wait, LONGEST_WAIT))
                         wait *= 2
                     continue
@@ -201,8 +205,24 @@ class Asker:
                         self.store.put(self._key(question), found.model_dump(mode="json"))
                     return found
                 self.malformed += 1
-                messages[2:] = _reminded(reply)
+                if reply.finish_reason == "length" and (reply.reasoning or not reply.text.strip()):
+                    room *= ROOMIER  # it thought until there was no room left to answer
+                else:
+                    reminder = _reminded(reply)
         return None
+
+    def _fail(self, error: LLMError) -> None:
+        self.failures[error.kind] += 1
+        if error.usage is not None:
+            self.usages.append(Usage(cost=error.usage.get("cost")))
+        elif error.free:
+            self.usages.append(Usage(cost=0.0))
+
+
+def _dislikes_temperature(error: LLMError, request: ChatRequest) -> bool:
+    """Whether a model takes no temperature, as reasoning models often do; then it is left to the model."""
+    rejected = isinstance(error, RequestRejected) and request.temperature is not None
+    return rejected and "temperature" in str(error).casefold()
 
 
 def _reminded(reply: Reply) -> list[Message]:
