@@ -24,7 +24,7 @@ class Provider:
 
     def __init__(self) -> None:
         self.asked: list[dict[str, Any]] = []
-        self.keys: set[str | None] = set()
+        self.keys: set[str] = set()
         self.answers: list[tuple[int, dict[str, Any]]] = []
 
     def says(self, *blocks: dict[str, Any]) -> None:
@@ -47,7 +47,7 @@ def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[Provider]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             one.asked.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
-            one.keys.add(self.headers["x-api-key"])
+            one.keys.add((self.headers["authorization"] or self.headers["x-api-key"]).removeprefix("Bearer "))
             status, body = one.answers.pop(0)
             content = json.dumps(body).encode()
             self.send_response(status)

@@ -97,6 +97,7 @@ def test_limits_of_steps_tokens_and_time_stop_it(served: dict[str, Any], tools: 
     slow = run(served, nap, limits=Limits(seconds=1.5))[-1]
     assert isinstance(slow, OutOfTime)
     assert slow.spent.seconds < 25
+    tools.notes.clear()
     assert isinstance(run(served, limits=Limits(cost=0.01))[-1], Finished)  # a plan costs nothing
 
 
@@ -123,7 +124,9 @@ def test_a_tool_that_fails_is_told_to_the_agent_and_a_plan_that_goes_wrong_stops
 
     with pytest.raises(PlanFailed, match=r"step 1 of 1, a call of fail, came to: .*this tool always fails"):
         asyncio.run(work())
-    assert seen == []
+    assert [type(m) for m in seen] == [Asked, ToolCalled, ToolReturned]
+    assert isinstance(seen[-1], ToolReturned)
+    assert seen[-1].failed
     with pytest.raises(PlanFailed, match="came to: note 1"):
         run(served, Plan(steps=[Step(tool="note", arguments={"text": "x"}, expect="note 99")]))
     with pytest.raises(

@@ -63,8 +63,13 @@ class Console:
     async def _read(self) -> bytes:
         loop = asyncio.get_running_loop()
         readable: asyncio.Future[None] = loop.create_future()
+
+        def come() -> None:
+            if not readable.done():
+                readable.set_result(None)
+
         try:
-            loop.add_reader(self._input, lambda: readable.done() or readable.set_result(None))
+            loop.add_reader(self._input, come)
         except PermissionError:  # a file is always readable
             return os.read(self._input, _BLOCK)
         try:

@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from whatchanged.errors import BadReply, ContentRefused, LabError, LLMError, Unavailable
 from whatchanged.lab.harness.limits import Limits
@@ -26,6 +26,10 @@ __all__ = ["ModelAgent", "toolsets"]
 
 _PATIENCE = 900.0  # seconds for one tool call; a cell is waited for at most 600
 _TOOL_RETRIES = 5
+
+
+class _TimeUp(Exception):
+    """The limit of time passed during a step."""
 
 
 class ModelAgent:
@@ -52,7 +56,7 @@ class ModelAgent:
             thinker.model,
             instructions=instructions or None,
             toolsets=toolsets(mcp_config),
-            model_settings=dict(thinker.settings),  # type: ignore[arg-type]  (settings are a TypedDict per provider)
+            model_settings=cast(Any, dict(thinker.settings)),
             retries=_TOOL_RETRIES,
         )
         self._usage = RunUsage()
@@ -102,30 +106,28 @@ class ModelAgent:
         yield Asked(text, self._instructions if not self._history else "")
         # The limits are ours, kept below before every request: theirs would end the run with an exception.
         unlimited = UsageLimits(request_limit=None)
-        async with self._agent.iter(
-            text, message_history=self._history, usage=self._usage, usage_limits=unlimited
-        ) as run:
-            try:
-                node = run.next_node
-                while not isinstance(node, End):
-                    if isinstance(node, ModelRequestNode):
-                        for message in _returned(node.request):
-                            yield message
-                        if stop := self._limits.reached(self.spent(), model=self._thinker.name):
-                            yield stop
-                            return
-                    elif isinstance(node, CallToolsNode):
-                        for message in _answered(node.model_response):
-                            yield message
-                    try:
-                        async with asyncio.timeout(self._left()):
-                            node = await self._advance(run, node)
-                    except TimeoutError:
-                        yield self._limits.out_of_time(self.spent())
-                        return
-                yield Finished(node.data.output, spent=self.spent())
-            finally:
-                self._history = _closed(list(run.all_messages()))
+        try:
+            async with self._agent.iter(
+                text, message_history=self._history, usage=self._usage, usage_limits=unlimited
+            ) as run:
+                try:
+                    node = run.next_node
+                    while not isinstance(node, End):
+                        if isinstance(node, ModelRequestNode):
+                            for message in _returned(node.request):
+                                yield message
+                            if stop := self._limits.reached(self.spent(), model=self._thinker.name):
+                                yield stop
+                                return
+                        elif isinstance(node, CallToolsNode):
+                            for message in _answered(node.model_response):
+                                yield message
+                        node = await self._advance(run, node)
+                    yield Finished(node.data.output, spent=self.spent())
+                finally:
+                    self._history = _closed(list(run.all_messages()))
+        except _TimeUp:  # caught here, where leaving the run has ended the call that was under way
+            yield self._limits.out_of_time(self.spent())
 
     def _left(self) -> float | None:
         if self._limits.seconds is None:
@@ -141,9 +143,14 @@ class ModelAgent:
             UnexpectedModelBehavior,
         )
 
-        problem: LLMError
+        problem: LLMError | _TimeUp
         try:
-            return await run.next(node)
+            async with asyncio.timeout(self._left()) as limit:
+                return await run.next(node)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            problem = _TimeUp()
         except ModelHTTPError as error:
             problem = failure(error.status_code, error.body, redact=self._redact, text=str(error))
         except ModelAPIError as error:

@@ -94,6 +94,8 @@ class _Player:
 
 
 def _returns(messages: list[ModelMessage]) -> Iterator[ToolReturnPart]:
-    from pydantic_ai.messages import ToolReturnPart
+    """What came back since the last call; nothing if the user has spoken since."""
+    from pydantic_ai.messages import ToolReturnPart, UserPromptPart
 
-    yield from (part for part in messages[-1].parts if isinstance(part, ToolReturnPart))
+    if not any(isinstance(part, UserPromptPart) for part in messages[-1].parts):
+        yield from (part for part in messages[-1].parts if isinstance(part, ToolReturnPart))
