@@ -1,18 +1,15 @@
 """On which prompts a behaviour changed."""
 
 from dataclasses import replace
-from itertools import combinations
 
 import numpy as np
-import pytest
-from scipy.stats import fisher_exact
 from synthetic import features, null_pair, plant
 
 from whatchanged.artifacts import CONDITION_COLUMNS, Prompt, PromptSet
 from whatchanged.diff import compare
 from whatchanged.diff.attributes import attributes
 from whatchanged.diff.compare import contrast_on
-from whatchanged.diff.conditions import ask, conditions, exchange_test
+from whatchanged.diff.conditions import ask, conditions
 from whatchanged.diff.units import pair
 
 QUICK = {"extra": [], "draws": 20, "splits": 1}
@@ -29,19 +26,6 @@ def _texts(rng, n):
         " ".join([f"question{i}", *rng.choice(WORDS, size=int(rng.integers(1, 4)), replace=False)])
         for i in range(n)
     ]
-
-
-def test_exchanging_an_attribute_is_enumerated():
-    """12 units, 5 of them marked, 7 with the attribute, 4 marked ones among these: all 792 exchanges."""
-    marked = set(range(5))
-    counts = [len(marked & set(c)) for c in combinations(range(12), 7)]
-    upper, lower = np.mean([k >= 4 for k in counts]), np.mean([k <= 4 for k in counts])
-    numbers = [np.array([v]) for v in (4, 7, 5, 12)]
-    p, least = exchange_test(*numbers)
-    assert p[0] == pytest.approx(min(1, 2 * min(upper, lower)))
-    assert least[0] == pytest.approx(2 * np.mean([k == 0 for k in counts]))
-    one_sided = fisher_exact([[4, 3], [1, 4]], alternative="greater")[1]
-    assert p[0] == pytest.approx(2 * one_sided)
 
 
 def test_attributes_are_shared_by_five_and_lacked_by_five():

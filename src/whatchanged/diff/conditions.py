@@ -8,55 +8,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import hypergeom
 
 from whatchanged.artifacts import CONDITION_COLUMNS, Responses
 from whatchanged.diff.attributes import attributes
 from whatchanged.diff.contrast import Contrast
-from whatchanged.stats import benjamini_hochberg, tango
+from whatchanged.stats import benjamini_hochberg, exchange_test, smallest_exchange, tango
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Asked", "ask", "conditions", "exchange_test"]
+__all__ = ["Asked", "ask", "conditions"]
 
 FEWEST_EACH_WAY = 5
 """Discordant units in either direction from which on the direction is asked about."""
 
 _LEVEL = 0.05
 _ROWS_AT_ONCE = 256
-
-
-def exchange_test(
-    hits: NDArray[np.int64], members: NDArray[np.int64], marked: NDArray[np.int64], total: NDArray[np.int64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Exact p of a yes-or-no attribute that is exchanged at random among units.
-
-    Permuting the attribute makes the number of marked units that have it hypergeometric, so all
-    permutations are counted and none is drawn.
-
-    Args:
-        hits: Marked units with the attribute.
-        members: Units with the attribute.
-        marked: Marked units.
-        total: Units.
-
-    Returns:
-        p, twice the smaller tail and at most 1; and the smallest p that these margins allow.
-
-    Source: Fisher's exact test, its two-sided p by doubling. Checked against full enumeration and
-    ``scipy.stats.fisher_exact`` in ``tests/diff/test_conditions.py``.
-    """
-    fewest, most = np.maximum(0, members + marked - total), np.minimum(members, marked)
-
-    def doubled(low: NDArray[np.int64], high: NDArray[np.int64]) -> NDArray[np.float64]:
-        tails = np.minimum(
-            hypergeom.cdf(low, total, marked, members), hypergeom.sf(high - 1, total, marked, members)
-        )
-        result: NDArray[np.float64] = np.minimum(2 * np.nan_to_num(tails, nan=1.0), 1.0)
-        return result
-
-    return doubled(hits, hits), doubled(fewest, most)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,13 +93,12 @@ def ask(contrast: Contrast, rows: NDArray[np.int64], responses: Responses) -> As
     units = contrast.pairing.n_units
     by_direction = np.minimum(all_up, all_down) >= FEWEST_EACH_WAY
     rising = direction[row] > 0
-    p, least = exchange_test(
-        np.where(rising, up, down),
-        np.where(by_direction, up + down, n_in),
-        np.where(rising, all_up, all_down),
-        np.where(by_direction, all_up + all_down, units),
-    )
-    kept = least <= _LEVEL
+    hits = np.where(rising, up, down)
+    members = np.where(by_direction, up + down, n_in)
+    marked = np.where(rising, all_up, all_down)
+    total = np.where(by_direction, all_up + all_down, units)
+    kept = smallest_exchange(members, marked, total) <= _LEVEL
+    p = exchange_test(*(counts[kept] for counts in (hits, members, marked, total)))
     kind, feature = _names(contrast, rows)
     names = np.array(found.names, dtype=np.object_).reshape(-1, 2)
     return Asked(
@@ -148,7 +114,7 @@ def ask(contrast: Contrast, rows: NDArray[np.int64], responses: Responses) -> As
         before_in=down[kept],
         after_out=(all_up - up)[kept],
         before_out=(all_down - down)[kept],
-        p=p[kept],
+        p=p,
     )
 
 
