@@ -9,9 +9,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from asked_world import found, texts, world
-from interpret_world import answers, diff_of, encode, on
+from interpret_world import answers, diff_of, encode, features_of, on
+from test_planted import FEATURES, planted
 
 from whatchanged.artifacts import Findings, Responses
+from whatchanged.diff import compare
 from whatchanged.errors import StoreError
 from whatchanged.interpret import (
     hypotheses_json,
@@ -286,3 +288,30 @@ def test_hypotheses_survive_their_file_and_stand_under_their_findings() -> None:
     content["hypotheses"][0]["verdict"] = "certain"
     with pytest.raises(StoreError, match=r"h\.json is damaged \(at hypotheses\.0\.verdict"):
         read_hypotheses(content, where="h.json")
+
+
+def test_from_answers_to_verified_hypotheses_without_a_model() -> None:
+    whole = planted()[0].responses
+    discovery, held_out = split_prompts(whole, seed=2)
+    dictionary = [fires for features in FEATURES.values() for fires in features]
+    half, tokens = encode(discovery, dictionary)
+    diff = compare(features_of(discovery, half), draws=20, splits=0)
+    made = hypothesise(interpret(diff, tokens=tokens, scored=False), held_out=held_out)
+    assert made.summary["fresh"] is True
+    verified = " | ".join(h.behaviour for h in made if h.verdict == "verified")
+    assert re.search(r"bold stretches", verified)
+    assert re.search(r"question", verified)
+    assert re.search(r"opening|certainly", verified, re.IGNORECASE)
+    assert not [h.behaviour for h in made if h.verdict == "contradicted"]
+    # under swapped labels on the held-out half the same sentences find nothing
+    rng = np.random.default_rng(5)
+    swapped = {p.id for p in held_out.prompts if rng.random() < 0.5}
+    other = {"old": "new", "new": "old"}
+    mixed = replace(
+        held_out,
+        answers=tuple(
+            replace(a, model=other[a.model]) if a.prompt_id in swapped else a for a in held_out.answers
+        ),
+    )
+    again = hypothesise(interpret(diff, tokens=tokens, scored=False), held_out=mixed)
+    assert not [h.behaviour for h in again if h.verdict == "verified"]
