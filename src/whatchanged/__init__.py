@@ -27,6 +27,8 @@ if TYPE_CHECKING:
         Features,
         Finding,
         Findings,
+        Hypotheses,
+        Hypothesis,
         NoiseFloor,
         Occurrences,
         Prompt,
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
         StoreError,
         WhatchangedError,
     )
+    from whatchanged.interpret import hypothesise, split_prompts
     from whatchanged.pipeline import interpret, run
     from whatchanged.prompts import Written, load_prompts, prompt_bank, write_prompts
     from whatchanged.report import Report, report
@@ -63,6 +66,8 @@ _HOME = {
         "Features",
         "Finding",
         "Findings",
+        "Hypotheses",
+        "Hypothesis",
         "NoiseFloor",
         "Occurrences",
         "Prompt",
@@ -82,6 +87,7 @@ _HOME = {
         "StoreError",
         "WhatchangedError",
     ),
+    "interpret": ("hypothesise", "split_prompts"),
     "pipeline": ("interpret", "run"),
     "prompts": ("Written", "load_prompts", "prompt_bank", "write_prompts"),
     "report": ("Report", "report"),
@@ -103,6 +109,8 @@ __all__ = [
     "Features",
     "Finding",
     "Findings",
+    "Hypotheses",
+    "Hypothesis",
     "InputError",
     "LLMError",
     "MismatchError",
@@ -124,6 +132,7 @@ __all__ = [
     "discovered",
     "encode",
     "estimate",
+    "hypothesise",
     "interpret",
     "load",
     "load_prompts",
@@ -131,6 +140,7 @@ __all__ = [
     "prompt_bank",
     "report",
     "run",
+    "split_prompts",
     "trend",
     "write_prompts",
 ]

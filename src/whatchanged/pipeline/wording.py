@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from whatchanged.artifacts import Diff, Hypotheses
 from whatchanged.pipeline.progress import Progress
@@ -86,6 +86,7 @@ def label_run(
             seed=seed,
         )
         write_json(folder / "labels.json", sheet.to_dict())
+    _tell(progress, *sheet.asked.values())
     return sheet
 
 
@@ -150,6 +151,7 @@ def hypotheses_run(
         )
         names = {"before": diff.responses.before, "after": diff.responses.after}
         write_json(folder / "hypotheses.json", hypotheses_json(made, **names))
+    _tell(progress, *(made.summary[who] for who in ("writer", "judge") if made.summary[who]))
     return made
 
 
@@ -158,3 +160,16 @@ def _asker(name: str | None) -> Asker | None:
     from whatchanged.llm import chat_model
 
     return None if name is None else Asker(model=chat_model(name), store=LabelStore())
+
+
+def _tell(progress: Progress | None, *asked: Mapping[str, Any]) -> None:
+    """A line for each model that was asked: what it took, and what did not come."""
+    say = progress.stage if progress else None
+    if say is None:
+        return
+    for one in asked:
+        cost = "" if one["cost"] is None else f", ${one['cost']:,.4f}"
+        lost = f", {one['unanswered']:,} questions unanswered" if one["unanswered"] else ""
+        say(
+            f"{one['model']}: {one['calls']:,} calls{cost}, {one['from_store']:,} answers kept from before{lost}"
+        )
