@@ -26,6 +26,7 @@ from whatchanged.interpret import (
 from whatchanged.interpret.asking import Asker
 from whatchanged.interpret.judge import ask_judge, count_pairs
 from whatchanged.interpret.matcher import label_matcher
+from whatchanged.interpret.templates import template_hypotheses
 from whatchanged.interpret.verdicts import Draft, judged
 from whatchanged.llm import ChatRequest, ScriptedModel
 from whatchanged.stats import clopper_pearson
@@ -232,40 +233,34 @@ def test_other_checkpoints_and_numbers_out_of_range_are_refused() -> None:
         hypothesise(found(), alpha=1)
 
 
-def test_findings_that_count_the_same_share_a_hypothesis() -> None:
+def test_templates_say_what_is_counted() -> None:
     before = ["plain words here " * 3] * 12
     after = ["- one\n- two\n- three " + b for b in before]
-    responses = answers(
-        before,
-        after,
-        [
-            f"Tell me of {w}"
-            for w in [
-                "apples",
-                "bees",
-                "cats",
-                "dogs",
-                "eggs",
-                "figs",
-                "gnus",
-                "hats",
-                "ink",
-                "jam",
-                "kites",
-                "logs",
-            ]
-        ],
-    )
+    responses = answers(before, after, [f"Tell me of a {w}" for w in WORDS[:12]])
     occurrences, tokens = encode(responses, (on("-"),))
     rows = [
         {"kind": "observable", "feature": "bullets", "delta": 1.0},
         {"kind": "observable", "feature": "words", "delta": 1.0, "statistic": "log_count"},
     ]
     made = hypothesise(interpret(diff_of(responses, occurrences, rows), tokens=tokens, scored=False))
-    assert [h.behaviour for h in made] == ["has lines that begin with a bullet", made.items[1].behaviour]
+    assert [h.behaviour for h in made] == [
+        "has lines that begin with a bullet",
+        "has a larger number of words",
+    ]
     assert made.items[1].method == "counted: words"
     assert all(h.verdict == "consistent" and h.n_after == 12 for h in made)
-    assert world()[0].responses.models == ("old", "new")
+
+
+def test_findings_that_count_the_same_share_a_hypothesis_and_the_list_ends_at_its_limit() -> None:
+    diff, _ = world()
+    first, second = found().items
+    twin = replace(first, id="feature:9")
+    blank = replace(first, id="feature:8", label="many words", agrees=())
+    drafts, uncounted = template_hypotheses(diff, [first, blank, second, twin], most=10)
+    assert [d.findings for d in drafts] == [("feature:0", "feature:9"), ("feature:1",)]
+    assert uncounted == 1
+    drafts, _ = template_hypotheses(diff, [first, second, twin], most=1)
+    assert [d.findings for d in drafts] == [("feature:0",)]
 
 
 def test_hypotheses_survive_their_file_and_stand_under_their_findings() -> None:

@@ -194,16 +194,13 @@ def fuzzing(
     truth: list[tuple[int, bool]] = []
     for i, where in enumerate(activating(diff, chosen)):
         rng = np.random.default_rng([seed + 1, where.candidate.column])
-        drawn = []
         for model in (where.candidate.before, where.candidate.after):
-            mine = np.flatnonzero(allowed & where.mask & (where.model == model))
-            drawn.append(rng.permutation(mine).tolist()[: texts // 2])
-        for answers in drawn:
-            for k, answer in enumerate(answers[: len(answers) // 2 * 2]):
-                made = _marks(where, tokens, answer, right=k % 2 == 0, rng=rng)
-                if made is not None:
-                    asked.append(_fuzz(labels[i], made))
-                    truth.append((i, k % 2 == 0))
+            mine = rng.permutation(np.flatnonzero(allowed & where.mask & (where.model == model)))
+            marks = (_marks(where, tokens, answer, rng) for answer in mine[:texts].tolist())
+            usable = [both for both in marks if both is not None][: texts // 2]
+            for k, (right, wrong) in enumerate(usable[: len(usable) // 2 * 2]):
+                asked.append(_fuzz(labels[i], wrong if k % 2 else right))
+                truth.append((i, not k % 2))
     return _tallied(asker.ask(asked), truth, len(chosen), f"fuzzing by {asker.model.name}")
 
 
@@ -236,22 +233,20 @@ def _excerpt(
 
 
 def _marks(
-    where: Activating, tokens: TokenSource, answer: int, *, right: bool, rng: np.random.Generator
-) -> str | None:
+    where: Activating, tokens: TokenSource, answer: int, rng: np.random.Generator
+) -> tuple[str, str] | None:
+    """A stretch with the right tokens marked and with as many others; ``None`` where there are too few others."""
     document = tokens.document(answer)
     value = values_of(document, where.candidate.column)
-    if not value.any():
-        return None
-    lo, hi = window(int(np.argmax(value)), len(document.tokens))
+    lo, hi = window(int(np.argmax(value)) if len(value) else 0, len(document.tokens))
     active = value > 0
     inactive = np.flatnonzero(~active[lo:hi]) + lo
     n = int(active[lo:hi].sum())
-    if n > len(inactive):
+    if not 0 < n <= len(inactive):
         return None
-    if not right:
-        active = np.zeros(len(active), dtype=np.bool_)
-        active[rng.choice(inactive, n, replace=False)] = True
-    return marked(document.tokens, active, lo, hi)
+    other = np.zeros(len(active), dtype=np.bool_)
+    other[rng.choice(inactive, n, replace=False)] = True
+    return marked(document.tokens, active, lo, hi), marked(document.tokens, other, lo, hi)
 
 
 def _detect(said: str, text: str) -> Question[_Decision]:

@@ -49,7 +49,7 @@ def _said(found: Matcher) -> str:
     observable = OBSERVABLES.get(found.name.replace(" ", "_"))
     what = observable.description if observable else found.name
     if found.amount is not None:
-        return f"{'larger' if found.sense > 0 else 'smaller'} {what}"
+        return f"has a {'larger' if found.sense > 0 else 'smaller'} {what.rpartition(': ')[2]}"
     place = {
         "opening": f" in its first {OPENING} words",
         "closing": f" in its last {CLOSING} words",
