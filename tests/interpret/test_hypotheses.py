@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from asked_world import found, texts, world
-from interpret_world import answers, diff_of, encode, features_of, on
+from interpret_world import WORDS, answers, diff_of, encode, features_of, on
 from test_planted import FEATURES, planted
 
 from whatchanged.artifacts import Findings, Responses
