@@ -321,8 +321,6 @@ import asyncio, os, signal, sys
 from whatchanged import Prompt, PromptSet, collect
 from whatchanged.llm import ScriptedModel
 
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
-
 async def script(request):
     await asyncio.sleep(0.01)
     if len(old.requests) == 20:
