@@ -63,7 +63,7 @@ def test_a_list_of_one_and_a_list_of_rows_are_one_checkpoint(tmp_path: Path) -> 
 
 def test_errors_name_the_remedy(tmp_path: Path) -> None:
     answers = table(tmp_path)
-    with pytest.raises(ValueError, match=r"two at a time with 'whatchanged collect'.*RUN#MODEL"):
+    with pytest.raises(ValueError, match=r"all are asked or all have their answers kept.*RUN#MODEL"):
         answers_run(f"{answers}#base", [f"{answers}#mid", "openai:some-model"], tmp_path / "run")
     with pytest.raises(ValueError, match="at least one checkpoint"):
         answers_run(f"{answers}#base", [], tmp_path / "run")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -69,7 +69,7 @@ class Diagnosis:
 
 def examine(
     before: str | None = None,
-    after: str | None = None,
+    after: str | Sequence[str] | None = None,
     *,
     prompts: PromptSet | None = None,
     sae: str = "gemma-3-270m",
@@ -84,7 +84,7 @@ def examine(
 
     Args:
         before: Baseline, as for a run.
-        after: The checkpoint compared with it.
+        after: The checkpoint compared with it, or several.
         prompts: What would be asked.
         sae: Name of the SAE.
         reader: Name of the reader; the SAE's own model if ``None``.
@@ -99,16 +99,18 @@ def examine(
         ValueError: A name has none of the known forms.
     """
     checks: list[Check] = [_packages()]
-    names = [n for n in (before, after) if n is not None and _is_model(n)]
+    afters = [] if after is None else [after] if isinstance(after, str) else list(after)
+    sides = [n for n in (before, *afters) if n is not None]
+    names = [n for n in sides if _is_model(n)]
     estimate = None
-    if before is not None and after is not None and len(names) == 2 and prompts is not None:
+    if before is not None and afters and names == sides and prompts is not None:
         from whatchanged.responses.collect import estimate as reckon
 
-        estimate = reckon(prompts, before, after, **collecting)
+        estimate = reckon(prompts, before, afters, **collecting)
         checks += _money(estimate, cost_limit)
     for name in names:
         checks += _access(name)
-    checks += [_file(n) for n in (before, after) if n is not None and n not in names]
+    checks += [_file(n) for n in sides if n not in names]
     checks += _encoder(sae, reader, dtype, device, load=load)
     checks.append(_disk())
     return Diagnosis(checks=tuple(checks), estimate=estimate)

@@ -75,7 +75,7 @@ def show_diagnosis(found: Any, as_json: bool) -> None:
 
 def foresee(
     before: str | None,
-    after: str | None,
+    after: str | Sequence[str] | None,
     out: Path | None,
     prompts: str | None,
     limit: int | None,
@@ -86,12 +86,13 @@ def foresee(
     from whatchanged.doctor import examine
     from whatchanged.pipeline import asked, choose_prompts
 
-    both = before is not None and after is not None and asked(before) and asked(after)
+    afters = [] if after is None else [after] if isinstance(after, str) else list(after)
+    every = before is not None and bool(afters) and all(asked(name) for name in (before, *afters))
     wanted = ("samples", "max_tokens", "concurrency", "prices", "cost_limit")
     return examine(
         before,
-        after,
-        prompts=choose_prompts(prompts, limit=limit, seed=collecting["seed"]) if both else None,
+        afters or None,
+        prompts=choose_prompts(prompts, limit=limit, seed=collecting["seed"]) if every else None,
         out=out,
         **{name: collecting[name] for name in wanted},
         **reading,

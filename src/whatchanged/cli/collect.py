@@ -56,11 +56,11 @@ def collect(
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
-    """Ask two models the same prompts; resumable, and no answer is paid for twice."""
+    """Ask two models or more the same prompts; resumable, and no answer is paid for twice."""
     from whatchanged.pipeline import asked, choose_prompts, collect_run
     from whatchanged.terminal import watching
 
-    for side, name in (("--before", before), ("--after", after)):
+    for side, name in (("--before", before), *(("--after", name) for name in after)):
         if not asked(name):
             raise ValueError(f"{side} {name!r} is no model to ask; 'run' compares answers that are in files")
     options = asking(
@@ -98,7 +98,10 @@ def collect(
 @app.command()
 def doctor(
     before: Annotated[str | None, typer.Option("--before", help="Baseline, as for run.")] = None,
-    after: Annotated[str | None, typer.Option("--after", help="The checkpoint compared with it.")] = None,
+    after: Annotated[
+        list[str] | None,
+        typer.Option("--after", help="The checkpoint compared with it; repeat it for several."),
+    ] = None,
     prompts: Prompts = None,
     limit: Limit = None,
     samples: Samples = 1,

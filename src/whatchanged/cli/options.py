@@ -9,7 +9,6 @@ import typer
 
 __all__ = [
     "After",
-    "Afters",
     "Alone",
     "Alpha",
     "Before",
@@ -52,17 +51,11 @@ Before = Annotated[
     ),
 ]
 After = Annotated[
-    str,
-    typer.Option(
-        "--after", help="The checkpoint compared with it, in the same ways. Positive means more here."
-    ),
-]
-Afters = Annotated[
     list[str],
     typer.Option(
         "--after",
         help="The checkpoint compared with it, in the same ways. Positive means more here. Repeat it to compare "
-        "several whose answers are kept.",
+        "several (all of them models, or all with their answers kept).",
     ),
 ]
 Out = Annotated[Path, typer.Option("--out", help="Run folder; give the same one again to resume.")]

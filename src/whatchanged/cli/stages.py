@@ -10,7 +10,7 @@ import typer
 from whatchanged.cli.app import app
 from whatchanged.cli.asking import asking, foresee, show_diagnosis
 from whatchanged.cli.options import (
-    Afters,
+    After,
     Alone,
     Alpha,
     Before,
@@ -49,7 +49,7 @@ from whatchanged.cli.told import say, tell
 @app.command()
 def run(
     before: Before,
-    after: Afters,
+    after: After,
     out: Out,
     prompts: Prompts = None,
     limit: Limit = None,
@@ -98,7 +98,7 @@ def run(
         show_diagnosis(
             foresee(
                 before,
-                after[0] if len(after) == 1 else None,  # of several, none is asked
+                after,
                 out,
                 prompts,
                 limit,

@@ -38,7 +38,8 @@ def answers_run(
 
     Args:
         before: Baseline, as for `run`.
-        after: The checkpoint compared with it, or a list of several whose answers are kept.
+        after: The checkpoint compared with it, or a list of several; then either all sides are models or
+            none is.
         folder: Run folder.
         prompts: What to ask, or which prompts of the files take part.
         limit: Use only the first so many prompts.
@@ -47,20 +48,23 @@ def answers_run(
         progress: Where to tell how far it is.
 
     Raises:
-        ValueError: `after` is an empty list, or one of several with a model to ask in it.
+        ValueError: `after` is an empty list, or some of several sides are models and some are not.
     """
     options = dict(collecting or {})
     excluding = bool(options.get("exclude_truncated"))
     afters = _sources(after)
-    if len(afters) > 1:
-        _refuse_models([before, *afters])
-        return load_run(before, afters, folder, prompts=prompts, limit=limit, exclude_truncated=excluding)
-    after = afters[0]
-    if asked(before) and asked(after):
+    models = [str(source) for source in (before, *afters) if asked(source)]
+    if len(models) == 1 + len(afters):
         chosen = choose_prompts(prompts, limit=limit, seed=seed)
-        return collect_run(chosen, str(before), str(after), folder, progress=progress, **options)
-    if not (asked(before) or asked(after)):
-        return load_run(before, after, folder, prompts=prompts, limit=limit, exclude_truncated=excluding)
+        return collect_run(chosen, models[0], models[1:], folder, progress=progress, **options)
+    if not models:
+        return load_run(before, afters, folder, prompts=prompts, limit=limit, exclude_truncated=excluding)
+    if len(afters) > 1:
+        raise ValueError(
+            f"of several checkpoints either all are asked or all have their answers kept; {models[0]!r} is a model "
+            "to ask. Collect first (whatchanged collect), then name the answers: --before RUN#MODEL --after RUN#MODEL"
+        )
+    after = afters[0]
     options.pop("exclude_truncated", None)
     kept, model = (after, str(before)) if asked(before) else (before, str(after))
     chosen = choose_prompts(kept if prompts is None else prompts, limit=limit)
@@ -103,15 +107,6 @@ def _sources(after: Source | list[Source]) -> list[Source]:
     return list(after)
 
 
-def _refuse_models(sources: Sequence[object]) -> None:
-    model = next((s for s in sources if asked(s)), None)
-    if model is not None:
-        raise ValueError(
-            f"several checkpoints are compared from their kept answers; {model!r} is a model to ask. Ask two at "
-            "a time with 'whatchanged collect', then name the answers: --before RUN#MODEL --after RUN#MODEL"
-        )
-
-
 def asked(source: object) -> bool:
     """Whether a side is a model to ask, and not a file, a folder or an object that holds its answers."""
     from whatchanged.llm.names import is_chat_name
@@ -142,18 +137,18 @@ def choose_prompts(
 def collect_run(
     prompts: PromptSet,
     before: str,
-    after: str,
+    after: str | Sequence[str],
     folder: Path,
     *,
     progress: Progress | None = None,
     **options: Any,
 ) -> Responses:
-    """Stage 1 for models: ask both the same prompts, and keep every answer in the run folder.
+    """Stage 1 for models: ask all the same prompts, and keep every answer in the run folder.
 
     Args:
         prompts: What to ask.
         before: Name of the baseline model.
-        after: Name of the model compared with it.
+        after: Name of the model compared with it, or several.
         folder: Run folder; what it holds already is not asked again.
         progress: Where to tell how far it is.
         **options: Of `whatchanged.collect`.
@@ -162,7 +157,8 @@ def collect_run(
 
     told = progress or Progress()
     if told.stage:
-        told.stage(f"ask {before} and {after}: {len(prompts):,} prompts")
+        names = " and ".join([before, *([after] if isinstance(after, str) else after)])
+        told.stage(f"ask {names}: {len(prompts):,} prompts")
     with timed(folder, "collect"):
         responses = collect(prompts, before, after, out=folder, progress=told.calls, **options)
     for warning in read_json(folder / "manifest.json")["collect"]["warnings"]:

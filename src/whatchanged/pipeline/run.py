@@ -41,8 +41,8 @@ def run(
     Args:
         before: Baseline: a model to ask (``google/gemini-2.0-flash-001``, ``openai:...``, ``hf:...``), or
             its answers: a file (``file:answers.csv#column``), a DataFrame, a dataset, or rows.
-        after: The checkpoint compared with it, in the same ways; or a list of several, whose answers are
-            kept (models are asked two at a time).
+        after: The checkpoint compared with it, in the same ways; or a list of several (all sides are
+            models, or none is).
         out: Run folder.
         prompts: What to ask: prompts, a file of them, or by default 100 prompts of our own bank. Of
             answers in files, only those to these prompts take part.

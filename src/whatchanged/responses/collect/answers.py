@@ -55,13 +55,14 @@ def to_responses(
     stopped: str | None,
     source: str,
 ) -> Responses:
-    """Join the answers of both sides; whatever has none is a counted `Dropped`.
+    """Join the answers of all sides; whatever has none is a counted `Dropped`.
 
     Failures are ``errored``, refusals by the API ``refused_by_api``, what was not asked (any more)
     before the run stopped ``unasked``; `Dropped.where` says what went wrong.
 
     Raises:
-        LLMError: No prompt has an answer of both sides; the message counts what happened instead.
+        LLMError: No prompt has an answer of the first side and of one of the others; the message counts what
+            happened instead.
     """
     rows: dict[str, list[Record]] = {side.name: [] for side in sides}
     for call in plan_calls(prompts, sides, samples):
@@ -70,7 +71,7 @@ def to_responses(
         {r.prompt_id for r in rows[side.name] if r.dropped is None and (r.text or "").strip()}
         for side in sides
     ]
-    if not set.intersection(*usable):
+    if not all(usable[0] & other for other in usable[1:]):
         raise _nothing(rows, stopped)
     joined = join(
         [
@@ -114,7 +115,8 @@ def _nothing(rows: Mapping[str, list[Record]], stopped: str | None) -> LLMError:
         count = Counter(r.dropped or ("answered" if (r.text or "").strip() else "empty") for r in records)
         said.append(f"{name}: {', '.join(f'{n} {reason}' for reason, n in sorted(count.items()))}")
     first = next((r.where for records in rows.values() for r in records if r.dropped and r.where), "")
-    what = f"no prompt has an answer of both models ({'; '.join(said)})"
+    models = "both models" if len(rows) == 2 else "the baseline and each other model"
+    what = f"no prompt has an answer of {models} ({'; '.join(said)})"
     if stopped is not None:
         return BudgetExhausted(f"{what}; the run stopped: {stopped}")
     return Unavailable(f"{what}; the first failure: {first}" if first else what)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -17,6 +17,7 @@ from whatchanged.responses.collect.answers import ended, outcomes
 from whatchanged.responses.collect.budget import known_price
 from whatchanged.responses.collect.lines import Line
 from whatchanged.responses.collect.log import LOG, read_log
+from whatchanged.responses.collect.run import as_list
 
 __all__ = ["Estimate", "ModelEstimate", "estimate"]
 
@@ -81,10 +82,10 @@ class Estimate:
 def estimate(
     prompts: PromptSet,
     before: str | ChatModel,
-    after: str | ChatModel,
+    after: str | ChatModel | Sequence[str | ChatModel],
     *,
     out: str | PathLike[str] | None = None,
-    names: tuple[str, str] | None = None,
+    names: Sequence[str] | None = None,
     samples: int = 1,
     max_tokens: int = 1024,
     concurrency: int = 32,
@@ -107,7 +108,8 @@ def estimate(
     table = prices if isinstance(prices, Mapping) else read_prices(prices) if prices is not None else {}
     last = outcomes(read_log(Path(out) / LOG)) if out is not None else {}
     models = []
-    for i, one in enumerate((before, after)):
+    sides = [before, *as_list(after)]
+    for i, one in enumerate(sides):
         name = names[i] if names else one if isinstance(one, str) else one.name
         asked = {(p.id, sample) for p in prompts for sample in range(samples)}
         own = [
@@ -115,8 +117,8 @@ def estimate(
         ]
         models.append(_one(one, name, prompts, samples, max_tokens, concurrency, table, own))
     unpriced = tuple(m.model for m in models if m.worst is None)
-    local = [m.seconds for m, one in zip(models, (before, after), strict=True) if _local(one)]
-    remote = [m.seconds for m, one in zip(models, (before, after), strict=True) if not _local(one)]
+    local = [m.seconds for m, one in zip(models, sides, strict=True) if _local(one)]
+    remote = [m.seconds for m, one in zip(models, sides, strict=True) if not _local(one)]
     return Estimate(
         models=tuple(models),
         calls=sum(m.calls for m in models),

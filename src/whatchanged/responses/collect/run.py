@@ -18,16 +18,16 @@ from whatchanged.responses.collect.retry import RetryPolicy
 from whatchanged.responses.folder import save
 from whatchanged.responses.truncated import without_truncated
 
-__all__ = ["as_model", "collect", "make_sides"]
+__all__ = ["as_list", "as_model", "collect", "make_sides"]
 
 
 def collect(
     prompts: PromptSet,
     before: str | ChatModel,
-    after: str | ChatModel,
+    after: str | ChatModel | Sequence[str | ChatModel],
     *,
     out: str | PathLike[str] | None = None,
-    names: tuple[str, str] | None = None,
+    names: Sequence[str] | None = None,
     samples: int = 1,
     max_tokens: int = 1024,
     temperature: float | None = None,
@@ -45,13 +45,13 @@ def collect(
     exclude_truncated: bool = False,
     progress: Callable[[CollectProgress], None] | None = None,
 ) -> Responses:
-    """Ask two models the same prompts.
+    """Ask two or more models the same prompts.
 
     Every finished call stands in ``calls.jsonl`` of the folder before anything else happens, so the
     work can be killed at any time: the same call again asks only for what is missing. Further
     prompts or samples may be added to a folder; other models or settings are refused there.
 
-    Requests are sent in an order in which both models take turns. How many are under way grows and
+    Requests are sent in an order in which the models take turns. How many are under way grows and
     halves with what the server can take; each kind of failure has its own number of attempts, and
     the server's wish to wait is honoured. A call that fails for good is a `Dropped` with the kind of
     failure; ``manifest.json`` has the summary, also of hosts that changed within the run.
@@ -60,9 +60,9 @@ def collect(
         prompts: What to ask.
         before: Baseline: a name (``google/gemini-2.0-flash-001``, ``openai:...``, ``google:...``,
             ``http://host/v1#model``, ``hf:...``, ``gguf:...``, ``scripted:...``) or a chat model.
-        after: The model compared with it.
+        after: The model compared with it, or several.
         out: Run folder. ``None`` makes a new one under the cache folder; `Responses.source` names it.
-        names: What the two are called in the answers; their own names by default.
+        names: What they are called in the answers; their own names by default.
         samples: Answers per prompt and model, each with another seed.
         max_tokens: Most tokens of an answer.
         temperature: Sampling temperature; ``None`` leaves it to the model.
@@ -70,7 +70,7 @@ def collect(
         seed: Seed of the collection. One model compared with itself gets different seeds per side.
         stop: Texts at which an answer ends.
         extra: Further fields of every request as the provider names them.
-        provider: OpenRouter's routing for both, such as ``{"order": ["Together"], "allow_fallbacks":
+        provider: OpenRouter's routing for all, such as ``{"order": ["Together"], "allow_fallbacks":
             False, "quantizations": ["bf16"]}``.
         concurrency: Most requests under way at once.
         cost_limit: US dollars the folder may cost in all. Before a request is sent its worst case is
@@ -79,7 +79,7 @@ def collect(
         timeout: Seconds one request may take.
         prices: A price file (`read_prices`) or prices by model name, for providers that list none.
         retry: Attempts and waits.
-        exclude_truncated: Leave out prompts with a truncated answer, on both sides.
+        exclude_truncated: Leave out prompts with a truncated answer, on all sides.
         progress: Told how far it is, up to four times a second.
 
     Returns:
@@ -87,10 +87,10 @@ def collect(
         is ``unasked``.
 
     Raises:
-        ValueError: An argument is out of its range, or both models have the same name.
+        ValueError: An argument is out of its range, or two models have the same name.
         AccessDenied: A key is missing or refused; finished calls are kept.
         BudgetExhausted: Under a cost limit, a price is unknown; or the limits left no pair of answers.
-        Unavailable: No prompt got an answer of both models.
+        Unavailable: No prompt got an answer of the baseline and of one of the others.
         StoreError: The folder holds calls asked otherwise, is in use, or cannot be written.
         InputError: The price file cannot be read.
     """
@@ -120,7 +120,7 @@ def collect(
         job.sides,
         samples,
         stopped=stopped,
-        source=f"{job.sides[0].name} and {job.sides[1].name}, collected in {job.folder}",
+        source=f"{' and '.join(side.name for side in job.sides)}, collected in {job.folder}",
     )
     if exclude_truncated:
         responses = without_truncated(responses)
@@ -128,31 +128,43 @@ def collect(
     return responses
 
 
+def as_list(after: str | ChatModel | Sequence[str | ChatModel]) -> list[str | ChatModel]:
+    """The models compared with a baseline, be it one or several."""
+    return list(after) if isinstance(after, list | tuple) else [after]  # type: ignore[list-item]
+
+
 def make_sides(
     before: str | ChatModel,
-    after: str | ChatModel,
+    after: str | ChatModel | Sequence[str | ChatModel],
     *,
-    names: tuple[str, str] | None = None,
+    names: Sequence[str] | None = None,
     provider: Mapping[str, Any] | None = None,
     timeout: float = 120.0,
-) -> tuple[Side, Side]:
-    """The two checkpoints, named apart.
+) -> tuple[Side, ...]:
+    """The checkpoints, the baseline first, named apart.
 
     Raises:
-        ValueError: Both have the same name.
+        ValueError: There is none to compare, two have the same name, or `names` are not as many.
         AccessDenied: A key is missing.
     """
-    models = [as_model(one, provider, timeout) for one in (before, after)]
-    called = names or (models[0].name, models[1].name)
-    if called[0] == called[1]:
+    models = [as_model(one, provider, timeout) for one in (before, *as_list(after))]
+    if len(models) < 2:
+        raise ValueError("after is an empty list; name at least one model to compare")
+    called = tuple(names) if names else tuple(m.name for m in models)
+    if len(called) != len(models):
+        raise ValueError(f"names must be {len(models)}, one per model; got {called!r}")
+    twice = next((name for i, name in enumerate(called) if name in called[:i]), None)
+    if twice is not None:
+        apart = [f"{name} ({i})" for i, name in enumerate(called, 1)]
+        which = "both models are" if len(called) == 2 else "two models are"
         raise ValueError(
-            f"both models are called {called[0]!r}; tell them apart with names=({called[0] + ' (1)'!r}, "
-            f"{called[0] + ' (2)'!r})"
+            f"{which} called {twice!r}; tell them apart with names=({', '.join(map(repr, apart))})"
         )
-    same = models[0].identity == models[1].identity
-    return (
-        Side(name=called[0], model=models[0]),
-        Side(name=called[1], model=models[1], salt=1 if same else 0),
+    # One and the same model is asked with other seeds each time it stands on a side.
+    identities = [m.identity for m in models]
+    return tuple(
+        Side(name=name, model=model, salt=identities[:i].count(model.identity))
+        for i, (name, model) in enumerate(zip(called, models, strict=True))
     )
 
 
