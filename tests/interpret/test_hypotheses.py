@@ -310,3 +310,18 @@ def test_from_answers_to_verified_hypotheses_without_a_model() -> None:
     )
     again = hypothesise(interpret(diff, tokens=tokens, scored=False), held_out=mixed)
     assert not [h.behaviour for h in again if h.verdict == "verified"]
+
+
+def test_several_samples_are_averaged_where_they_are_counted_and_the_first_is_judged() -> None:
+    one = answers(["no", "certainly"], ["certainly", "no"], ["Name a river", "Sort these letters"])
+    second = tuple(
+        replace(a, sample=1, text="certainly" if a.prompt_id == "p000" else "no") for a in one.answers
+    )
+    both = replace(one, answers=(*one.answers, *second))
+    found_ = label_matcher('"certainly"')
+    assert found_ is not None
+    # p000: 1/2 before, 2/2 after; p001: 1/2 before, 0/2 after
+    assert count_pairs(found_, both, ["p000", "p001"]).tolist() == [1.0, -1.0]
+    first = ScriptedModel(lambda r: '{"choice": "neither"}')
+    assert [d.tolist() for d in ask_judge(["b"], both, ["p000"], Asker(model=first))] == [[0.0]]
+    assert {a.strip() for a in pairs_of(first.requests[0])} == {"no", "certainly"}

@@ -7,12 +7,14 @@ import re
 import numpy as np
 import pytest
 from asked_world import found, world
+from interpret_world import WORDS, answers, diff_of, encode, on
 
 from whatchanged.artifacts import LabelScore
 from whatchanged.errors import StoreError
 from whatchanged.interpret import interpret
 from whatchanged.interpret.activating import activating, balanced, leaders
 from whatchanged.interpret.asking import Asker
+from whatchanged.interpret.candidates import candidates
 from whatchanged.interpret.labelled import label_findings, read_sheet
 from whatchanged.interpret.scores import detection, fuzzing, score, score_notes
 from whatchanged.llm import ChatRequest, ScriptedModel
@@ -105,8 +107,24 @@ def test_texts_are_balanced_within_each_checkpoint() -> None:
     for model in ("old", "new"):
         assert sum(answers[i].model == model for i in yes) == sum(answers[i].model == model for i in no)
     assert {answers[i].model for i in yes} == {"old", "new"}
+    # 20 of 40 and 4 of 40 have it: 4 + 20 even pairs, then nothing with it is left
+    yes, no = balanced(where, allowed, most=1000, rng=np.random.default_rng(0))
+    assert len(yes) == len(no) == 24
     none = balanced(where, np.zeros_like(allowed), most=20, rng=np.random.default_rng(0))
     assert none == ([], [])
+
+
+def test_what_one_side_always_has_and_the_other_never_is_told_across() -> None:
+    before, after = ["plain words"] * 6, ["Certainly! more words"] * 6
+    responses = answers(before, after, [f"Tell me of a {w}" for w in WORDS[:6]])
+    occurrences, _ = encode(responses, (on("Certa", "inly"),))
+    diff = diff_of(responses, occurrences, [{"kind": "feature", "feature": "0", "delta": 1.0}])
+    [where] = activating(diff, candidates(diff, 0.05))
+    allowed = np.ones(12, dtype=bool)
+    yes, no = balanced(where, allowed, most=8, rng=np.random.default_rng(0))
+    assert {responses.answers[i].model for i in yes} == {"new"}
+    assert {responses.answers[i].model for i in no} == {"old"}
+    assert len(set(yes)) == len(set(no)) == 4
 
 
 def test_lexical_labels_are_scored_by_their_own_terms_on_the_other_half() -> None:

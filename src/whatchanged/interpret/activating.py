@@ -86,7 +86,9 @@ def balanced(
 ) -> tuple[list[int], list[int]]:
     """Answers with and without a row, as many of each, from both checkpoints as evenly as there are.
 
-    Within a checkpoint there are as many with as without, so that knowing the checkpoint tells nothing.
+    First as many with as without are taken from each checkpoint, so that the checkpoint tells nothing. What
+    all answers of one side have and none of the other can only be told across: if room is left, it is filled
+    with answers from wherever there are any.
 
     Args:
         where: Where the row is active.
@@ -97,16 +99,21 @@ def balanced(
     Returns:
         Answers with it and answers without it, of equal number; both empty where there are none of a kind.
     """
-    sides = []
+    pools = []
     for model in (where.candidate.before, where.candidate.after):
         mine = allowed & (where.model == model)
         yes, no = np.flatnonzero(mine & where.mask), np.flatnonzero(mine & ~where.any)
-        n = min(len(yes), len(no))
-        sides.append((rng.permutation(yes)[:n].tolist(), rng.permutation(no)[:n].tolist()))
+        pools.append((rng.permutation(yes).tolist(), rng.permutation(no).tolist()))
     room = max(most // 2, 0)
-    first = min(len(sides[0][0]), max(room // 2, room - len(sides[1][0])))
-    sizes = (first, min(len(sides[1][0]), room - first))
-    return (
-        [i for (yes, _), n in zip(sides, sizes, strict=True) for i in yes[:n]],
-        [i for (_, no), n in zip(sides, sizes, strict=True) for i in no[:n]],
-    )
+    even = [min(len(yes), len(no)) for yes, no in pools]
+    first = min(even[0], max(room // 2, room - even[1]))
+    sizes = (first, min(even[1], room - first))
+    drawn: tuple[list[int], list[int]] = ([], [])
+    for kind in (0, 1):
+        for pool, n in zip(pools, sizes, strict=True):
+            drawn[kind].extend(pool[kind][:n])
+    left = [[a for pool, n in zip(pools, sizes, strict=True) for a in pool[kind][n:]] for kind in (0, 1)]
+    n = min(room - len(drawn[0]), len(left[0]), len(left[1]))
+    for kind in (0, 1):
+        drawn[kind].extend(rng.permutation(left[kind]).tolist()[:n])
+    return drawn
