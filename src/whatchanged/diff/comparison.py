@@ -49,8 +49,9 @@ class Comparison:
 def one_family(contrasts: Sequence[Contrast]) -> list[Contrast]:
     """The contrasts with q over every row tested in any of them.
 
-    Comparisons with one baseline share its answers, so their p rise and fall together, which
-    Benjamini-Hochberg bears (Benjamini and Yekutieli, 2001).
+    Comparisons with one baseline share its answers, so their rows tend to move together.
+    Benjamini-Hochberg holds under positive dependence (Benjamini and Yekutieli, 2001); that the whole
+    report keeps its level under exchanged labels is measured in ``tests/diff/test_several.py``.
     """
     q = benjamini_hochberg(np.concatenate([c.tests.p for c in contrasts]))
     ends = np.cumsum([len(c.tests.p) for c in contrasts])
