@@ -82,6 +82,7 @@ def test_each_comparison_uses_the_prompts_that_both_answered():
     assert (each["new"]["n_units"], each["newer"]["n_units"]) == (30, 24)
     assert each["newer"]["dropped"]["prompts_before_only"] == 6
     assert diff.summary["n_units"] == 24
+    assert diff.summary["dropped"]["prompts_before_only"] == 6
     assert diff.summary["limit"] == max(one["limit"] for one in each.values())
 
 

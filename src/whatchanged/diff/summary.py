@@ -91,7 +91,7 @@ def of_comparison(
 def of_several(features: Features, each: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The whole report of several comparisons with one baseline.
 
-    Rows and findings are added up. ``n_pairs``, ``n_units`` and ``limit`` are those of the comparison with
+    Rows, findings and prompts that took no part in a comparison are added up. ``n_pairs``, ``n_units`` and ``limit`` are those of the comparison with
     the fewest units, so nothing is promised that one of them cannot keep. What has no meaning for all of
     them together (lengths, replication) stands only in ``comparisons``, by the name of *after*.
     """
@@ -100,6 +100,11 @@ def of_several(features: Features, each: Sequence[Mapping[str, Any]]) -> dict[st
     for one in each:
         for kind, count in one["tested"].items():
             tested[kind] = tested.get(kind, 0) + count
+    dropped = dict(features.responses.counts)
+    for one in each:
+        for reason, count in one["dropped"].items():
+            if reason.startswith("prompts_"):
+                dropped[reason] = dropped.get(reason, 0) + count
     return {
         "before": each[0]["before"],
         "afters": [s["after"] for s in each],
@@ -110,7 +115,7 @@ def of_several(features: Features, each: Sequence[Mapping[str, Any]]) -> dict[st
         "n_units": least["n_units"],
         "limit": max(int(s["limit"]) for s in each),
         "tests_per_row": least["tests_per_row"],
-        "dropped": dict(features.responses.counts),
+        "dropped": dropped,
         "tested": tested,
         "comparisons": {s["after"]: dict(s) for s in each},
     } | {name: sum(s[name] for s in each) for name in _SUMMED}
