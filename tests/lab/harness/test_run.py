@@ -144,7 +144,7 @@ def test_leaving_early_closes_the_connection(served: dict[str, Any], tmp_path: P
         async for message in stream:
             if isinstance(message, ToolCalled):
                 break
-        await stream.aclose()  # type: ignore[attr-defined]
+        await stream.aclose()
 
     asyncio.run(work())
     running = subprocess.run(

@@ -77,6 +77,7 @@ class ClaudeCodeAgent:
         self._began = time.monotonic()
         self._spent = Spent()
         self._tools: dict[str, str] = {}
+        self._counted: str | None = None
 
     async def __aenter__(self) -> Self:
         """Start the program.
@@ -135,7 +136,7 @@ class ClaudeCodeAgent:
                 except StopAsyncIteration:
                     break
                 if isinstance(one, AssistantMessage):
-                    self._count(one.usage)
+                    self._count(one)
                     for message in self._answered(one.content):
                         yield message
                     over = self._limits.reached(self.spent(), model=one.model)
@@ -194,8 +195,12 @@ class ClaudeCodeAgent:
             return None
         return max(0.0, self._limits.seconds - (time.monotonic() - self._began))
 
-    def _count(self, usage: Mapping[str, Any] | None) -> None:
-        told = usage or {}
+    def _count(self, message: Any) -> None:
+        """Add one answer of the model, which comes as one message for each of its blocks."""
+        if message.message_id is not None and message.message_id == self._counted:
+            return
+        self._counted = message.message_id
+        told = message.usage or {}
         read = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
         self._spent = Spent(
             steps=self._spent.steps + 1,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Protocol
@@ -48,7 +48,7 @@ async def run_agent(
     plan: Plan | str | Path | None = None,
     transcript: str | Path | None = None,
     redact: Callable[[str], str] | None = None,
-) -> AsyncIterator[Message]:
+) -> AsyncGenerator[Message, None]:
     """Let an agent work on a task, and hear what it does.
 
     It has the tools of `mcp_config` and nothing else: no shell, no files, no network of this machine. Every message is in
