@@ -195,6 +195,8 @@ def interpret(
     label_with: LabelWith = None,
     judge: Judge = None,
     hypotheses: WithHypotheses = False,
+    cost_limit: CostLimit = None,
+    prices: Prices = None,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
@@ -210,6 +212,8 @@ def interpret(
             label_with=label_with,
             judge=judge,
             hypotheses=hypotheses,
+            cost_limit=cost_limit,
+            prices=prices,
             progress=progress,
         )
     tell(made, folder, as_json, hypotheses=hypotheses)

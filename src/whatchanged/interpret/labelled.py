@@ -134,7 +134,7 @@ def label_findings(
     labels may go into hypotheses that the other half verifies. Labels from elsewhere are scored on all.
 
     Args:
-        findings: What to label, those set aside as well.
+        findings: What to label; what is set aside is no behaviour, and keeps its lexical label.
         tokens: Where token activations come from.
         labeller: Writes the labels; without one the `known` labels are kept.
         judge: Scores them; without one they stay unscored.
@@ -146,7 +146,7 @@ def label_findings(
         AccessDenied, BudgetExhausted: A model will answer nothing further; what it said is in its store.
     """
     diff = findings.diff
-    led = [f for f in (*findings.items, *findings.aside) if f.kind == "feature"]
+    led = [f for f in findings.items if f.kind == "feature"]
     answers = diff.responses.answers
     allowed = np.ones(len(answers), dtype=np.bool_)
     if labeller is not None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from whatchanged.artifacts import Diff, Features, Findings
 from whatchanged.pipeline.progress import Progress
 from whatchanged.pipeline.timing import timed
-from whatchanged.pipeline.wording import hypotheses_run, label_run, remarks_of, sheet_of
+from whatchanged.pipeline.wording import Asking, hypotheses_run, label_run, remarks_of, sheet_of
 from whatchanged.store import update_manifest, write_json
 
 if TYPE_CHECKING:
@@ -122,6 +122,8 @@ def interpret_run(
     label_with: str | None = None,
     judge: str | None = None,
     hypotheses: bool = False,
+    cost_limit: float | None = None,
+    prices: Path | None = None,
     progress: Progress | None = None,
 ) -> Report:
     """Stages 4 and 5: findings with evidence, and the report.
@@ -135,12 +137,16 @@ def interpret_run(
             model is asked.
         hypotheses: Whether to write hypotheses from half of the prompts and verify them on the other, as
             ``hypotheses.json``.
+        cost_limit: US dollars for all that is asked here; nothing is sent that could pass it.
+        prices: File of prices (see `whatchanged.llm.read_prices`), for providers that list none.
         progress: Where to tell how far it is.
 
     Raises:
         ValueError: Both `labels` and `label_with`, or a judge with nothing to judge.
         LLMError: A model cannot be asked; nothing is paid twice when this is run again.
     """
+    from whatchanged.llm import read_prices
+    from whatchanged.llm.limited import Purse
     from whatchanged.report import report
 
     if labels is not None and label_with is not None:
@@ -149,11 +155,16 @@ def interpret_run(
     known = "labels" in labels_of(folder, diff, labels)
     if judge is not None and not (known or label_with or hypotheses):
         raise ValueError("there is nothing to judge; add labels, label_with or hypotheses")
-    judge = judge or label_with
+    asking = Asking(
+        writer=label_with,
+        judge=judge or label_with,
+        purse=None if cost_limit is None else Purse(cost_limit),
+        prices={} if prices is None else read_prices(prices),
+    )
     if label_with is not None or (judge is not None and known):
-        label_run(folder, diff, labeller=label_with, judge=judge, seed=seed, progress=progress)
+        label_run(folder, diff, asking, seed=seed, progress=progress)
     if hypotheses:
-        hypotheses_run(folder, diff, writer=label_with, judge=judge, seed=seed, progress=progress)
+        hypotheses_run(folder, diff, asking, seed=seed, progress=progress)
     if progress and progress.stage:
         progress.stage("findings and evidence")
     with timed(folder, "interpret"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +14,46 @@ from whatchanged.store import read_json, write_json
 
 if TYPE_CHECKING:
     from whatchanged.interpret import Asker, LabelSheet
+    from whatchanged.llm import Price
+    from whatchanged.llm.limited import Purse
 
-__all__ = ["hypotheses_run", "label_run", "remarks_of", "sheet_of"]
+__all__ = ["Asking", "hypotheses_run", "label_run", "remarks_of", "sheet_of"]
 
 _DRAWS = 20  # the noise floor of the discovery half is not shown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """Whom to ask, and what that may cost; no names, no questions.
+
+    Attributes:
+        writer: Chat model that writes labels, and hypotheses where they are asked for.
+        judge: Chat model that scores labels and judges hypotheses.
+        purse: What both may cost together; ``None`` is without limit.
+        prices: Prices by model name, for providers that list none.
+    """
+
+    writer: str | None = None
+    judge: str | None = None
+    purse: Purse | None = None
+    prices: Mapping[str, Price] = field(default_factory=dict)
+
+    def asker(self, name: str | None) -> Asker | None:
+        """One of the two, ready to be asked.
+
+        Raises:
+            ValueError: The name is no chat model's.
+            InputError: There is a limit, and no price.
+        """
+        from whatchanged.interpret import Asker, LabelStore
+        from whatchanged.llm import chat_model
+        from whatchanged.llm.limited import Limited
+
+        if name is None:
+            return None
+        model = chat_model(name)
+        limited = model if self.purse is None else Limited(model, self.purse, self.prices)
+        return Asker(model=limited, store=LabelStore())
 
 
 def sheet_of(folder: Path) -> LabelSheet | None:
@@ -49,9 +86,8 @@ def remarks_of(folder: Path) -> Mapping[str, tuple[str, ...]]:
 def label_run(
     folder: Path,
     diff: Diff,
+    asking: Asking,
     *,
-    labeller: str | None,
-    judge: str | None,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> LabelSheet:
@@ -60,8 +96,8 @@ def label_run(
     Args:
         folder: Run folder.
         diff: Its diff.
-        labeller: Chat model that writes labels; without one those in the folder are scored.
-        judge: Chat model that scores them; without one they stay unscored.
+        asking: Whom to ask. Without a writer the labels in the folder are scored; without a judge they stay
+            unscored.
         seed: Of the split and of every draw.
         progress: Where to tell how far it is.
 
@@ -73,15 +109,15 @@ def label_run(
     from whatchanged.interpret import interpret, label_findings
 
     if progress and progress.stage:
-        progress.stage(f"labels by {labeller or 'the run'}, scored by {judge or 'nobody'}")
+        progress.stage(f"labels by {asking.writer or 'the run'}, scored by {asking.judge or 'nobody'}")
     tokens = ShardTokens(diff.features)
     with timed(folder, "label"):
         findings = interpret(diff, tokens=tokens, seed=seed, scored=False)
         sheet = label_findings(
             findings,
             tokens=tokens,
-            labeller=_asker(labeller),
-            judge=_asker(judge),
+            labeller=asking.asker(asking.writer),
+            judge=asking.asker(asking.judge),
             known=sheet_of(folder),
             seed=seed,
         )
@@ -93,9 +129,8 @@ def label_run(
 def hypotheses_run(
     folder: Path,
     diff: Diff,
+    asking: Asking,
     *,
-    writer: str | None = None,
-    judge: str | None = None,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Hypotheses:
@@ -107,8 +142,8 @@ def hypotheses_run(
     Args:
         folder: Run folder.
         diff: Its diff.
-        writer: Chat model that writes the hypotheses; without one they are made from templates.
-        judge: Chat model that judges pairs; without one they are counted.
+        asking: Whom to ask. Without a writer hypotheses are made from templates; without a judge they are
+            counted.
         seed: Of the split, and of the order in which the judge sees two answers.
         progress: Where to tell how far it is.
 
@@ -144,8 +179,8 @@ def hypotheses_run(
         made = hypothesise(
             found,
             held_out=held_out,
-            writer=_asker(writer),
-            judge=_asker(judge),
+            writer=asking.asker(asking.writer),
+            judge=asking.asker(asking.judge),
             alpha=float(diff.summary["alpha"]),
             seed=seed,
         )
@@ -153,13 +188,6 @@ def hypotheses_run(
         write_json(folder / "hypotheses.json", hypotheses_json(made, **names))
     _tell(progress, *(made.summary[who] for who in ("writer", "judge") if made.summary[who]))
     return made
-
-
-def _asker(name: str | None) -> Asker | None:
-    from whatchanged.interpret import Asker, LabelStore
-    from whatchanged.llm import chat_model
-
-    return None if name is None else Asker(model=chat_model(name), store=LabelStore())
 
 
 def _tell(progress: Progress | None, *asked: Mapping[str, Any]) -> None:
