@@ -15,7 +15,7 @@ from whatchanged.interpret import interpret
 from whatchanged.interpret.activating import activating, balanced, leaders
 from whatchanged.interpret.asking import Asker
 from whatchanged.interpret.candidates import candidates
-from whatchanged.interpret.labelled import label_findings, read_sheet
+from whatchanged.interpret.labelled import LabelSheet, label_findings, read_sheet
 from whatchanged.interpret.scores import detection, fuzzing, score, score_notes
 from whatchanged.llm import ChatRequest, ScriptedModel
 
@@ -173,3 +173,16 @@ def test_an_older_sheet_is_read_and_a_damaged_one_is_refused() -> None:
         )
     with pytest.raises(ValueError, match="no labels to score"):
         label_findings(found(), tokens=world()[1])
+
+
+def test_labels_from_elsewhere_are_scored_on_all_answers_and_kept_as_they_are() -> None:
+    tokens = world()[1]
+    imported = LabelSheet(texts={0: "opens with Certainly", 99: "elsewhere"}, source="imported from x")
+    sheet = label_findings(found(), tokens=tokens, judge=Asker(model=ScriptedModel(knows)), known=imported)
+    assert (sheet.texts, sheet.source, sheet.split_seed) == (imported.texts, imported.source, None)
+    assert set(sheet.scores) == {0}
+    detected, _ = sheet.scores[0]
+    assert detected is not None
+    assert (detected.value, detected.n) == (1.0, 30)
+    unscored = label_findings(found(), tokens=tokens, known=imported)
+    assert unscored.scores == {}
