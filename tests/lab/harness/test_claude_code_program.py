@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,15 @@ import claude_agent_sdk
 import pytest
 
 from conftest import Tools
-from whatchanged.lab.harness import Finished, Limits, Message, ToolReturned, run_agent
+from whatchanged.lab.harness import (
+    Finished,
+    Limits,
+    Message,
+    ToolCalled,
+    ToolReturned,
+    run_agent,
+    run_agent_interactive,
+)
 
 PROGRAM = Path(claude_agent_sdk.__file__).parent / "_bundled" / "claude"
 pytestmark = pytest.mark.skipif(not PROGRAM.exists(), reason="the SDK came without the program")
@@ -37,7 +46,11 @@ def answer(request: dict[str, Any], escape: Path) -> list[dict[str, Any]]:
         "id": f"m{len(request['messages'])}", "type": "message", "role": "assistant", "model": "claude-sonnet-4-6",
         "content": [], "stop_reason": None, "stop_sequence": None, "usage": usage,
     }  # fmt: skip
-    if "tool_result" not in json.dumps(request["messages"]):
+    said = json.dumps(request["messages"])
+    latest = max(("take a nap", "keep seven", "and now?", '"tool_result"'), key=said.rfind)
+    if latest == "take a nap":
+        content, stop = block(0, "mcp__tools__nap", {"seconds": 20}), "tool_use"
+    elif latest == "keep seven":
         content = [
             *block(0, "mcp__tools__note", {"text": "seven"}),
             *block(1, "Bash", {"command": f"echo x > {escape}"}),
@@ -93,6 +106,36 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[list
     yield found
     server.shutdown()
     server.server_close()
+
+
+class Impatient:
+    """Asks for a nap, presses Escape, and asks for something else."""
+
+    def __init__(self) -> None:
+        self.lines = ["take a nap", "and now?"]
+        self.seen: list[Message] = []
+
+    async def ask(self) -> str | None:
+        return self.lines.pop(0) if self.lines else None
+
+    def show(self, message: Message) -> None:
+        self.seen.append(message)
+        if isinstance(message, ToolCalled):
+            asyncio.get_running_loop().call_later(0.5, self.stop)
+
+    @contextmanager
+    def interrupts(self, stop: Callable[[], object]) -> Iterator[None]:
+        self.stop = stop
+        yield
+
+
+def test_an_interrupted_turn_is_over_for_the_program_too(
+    asked: list[list[str]], served: dict[str, Any]
+) -> None:
+    person = Impatient()
+    asyncio.run(run_agent_interactive("", served, "claude-code", console=person, limits=Limits(seconds=300)))
+    kinds = [type(m).__name__ for m in person.seen]
+    assert kinds == ["Asked", "ToolCalled", "Interrupted", "Asked", "Said", "Finished"]
 
 
 def test_the_program_sees_the_sessions_tools_and_cannot_use_its_own(

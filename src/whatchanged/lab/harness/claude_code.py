@@ -7,7 +7,7 @@ import json
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, cast
@@ -29,6 +29,7 @@ _BUILT_IN = (
     "ListMcpResources", "MultiEdit", "NotebookEdit", "NotebookRead", "Read", "ReadMcpResource", "Skill", "SlashCommand",
     "Task", "TodoWrite", "WebFetch", "WebSearch", "Write",
 )  # fmt: skip
+_PATIENCE = 20.0
 _BUFFER = 64 * 2**20  # a tool's answer with pictures is one line
 
 
@@ -150,9 +151,21 @@ class ClaudeCodeAgent:
                 elif isinstance(one, ResultMessage):
                     yield self._ended(one)
                     return
+        except asyncio.CancelledError:
+            await self._leave()
+            raise
         except ClaudeSDKError as error:
             problem = self._redact(str(error))
         raise Unavailable(f"Claude Code ended early: {problem or 'it said no more'}")
+
+    async def _leave(self) -> None:
+        """End the turn under way, so that its end is not taken for that of the next one."""
+        assert self._client is not None
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_PATIENCE):
+                await self._client.interrupt()
+                async for _ in self._client.receive_response():
+                    pass
 
     def _options(self, folder: str) -> ClaudeAgentOptions:
         from claude_agent_sdk import ClaudeAgentOptions, HookMatcher
