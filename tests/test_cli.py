@@ -21,7 +21,17 @@ def whatchanged(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize(
     "verb",
-    [(), ("run",), ("encode",), ("compare",), ("interpret",), ("report",), ("trend",), ("demo",), ("sae", "train")],
+    [
+        (),
+        ("run",),
+        ("encode",),
+        ("compare",),
+        ("interpret",),
+        ("report",),
+        ("trend",),
+        ("demo",),
+        ("sae", "train"),
+    ],
 )
 def test_every_verb_explains_itself(verb: tuple[str, ...]) -> None:
     done = whatchanged(*verb, "--help")
