@@ -35,7 +35,7 @@ TREND_COLUMNS: Mapping[str, str] = {
     "n_rising": "units whose linear contrast over the ranks is positive",
     "n_falling": "units whose contrast is negative",
     "monotone": "whether the means of the checkpoints change and never step back; of rows in which nothing "
-    "happens 2/K! do so by chance (summary: monotone_by_chance)",
+    "happens 2/K! do so by chance, rare ones that tie more often (summary: monotone_by_chance)",
     "monotone_share": "share of the rising and falling units that never step back themselves, in the row's "
     "direction",
     "delta_length": "delta of presence when all answers to a prompt are cut to the shortest",
