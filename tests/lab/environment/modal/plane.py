@@ -48,6 +48,25 @@ def installed(requirement: str) -> bool:
         return False
 
 
+class _Server(Server):
+    """A server that knows its connections: the library's own lets them stay open."""
+
+    def __init__(self, handlers: list[Any]) -> None:
+        super().__init__(handlers)
+        self.transports: list[Any] = []
+
+    def _protocol_factory(self) -> Any:
+        protocol = super()._protocol_factory()
+        made = protocol.connection_made
+
+        def connected(transport: Any) -> None:
+            made(transport)
+            self.transports.append(transport)
+
+        protocol.connection_made = connected
+        return protocol
+
+
 @dataclass(slots=True, kw_only=True)
 class PlaneImage:
     """A recorded image: one layer of Dockerfile lines over the image it starts from."""
@@ -102,7 +121,7 @@ class Plane:
     port: int = 0
     _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
     _thread: threading.Thread | None = None
-    _server: Server | None = None
+    _server: _Server | None = None
 
     @property
     def url(self) -> str:
@@ -126,7 +145,7 @@ class Plane:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
     async def _serve(self) -> None:
-        self._server = Server([Control(self), Routing(self)])
+        self._server = _Server([Control(self), Routing(self)])
         await self._server.start("127.0.0.1", 0)
         self.port = self._server._server.sockets[0].getsockname()[1]
 
@@ -139,7 +158,10 @@ class Plane:
         await self.end_all()
         assert self._server is not None
         self._server.close()
+        for transport in self._server.transports:
+            transport.abort()  # the client would hold them for the life of the process
         await self._server.wait_closed()
+        await asyncio.sleep(0.1)  # the sockets are closed by the loop
 
     def running(self) -> list[PlaneSandbox]:
         """Sandboxes that have not ended: what would still be billed."""
