@@ -83,6 +83,7 @@ def several(conditions: list[dict[str, object]]) -> Findings:
         )
         for after, delta, p in (("step 1", 0.2, 1e-3), ("step 2", 0.3, 1e-5))
     ]
+    table.append(table[0] | {"feature": "well", "length": "length-driven"})
     each = {
         after: {"n_pairs": 40 - k, "n_units": 40 - k, "limit": 12 + k, "replication_rate": rate,
                 "replication_slope": 0.9, "replication_n": 7}
@@ -104,7 +105,8 @@ def several(conditions: list[dict[str, object]]) -> Findings:
         conditions=pd.DataFrame(conditions, columns=list(CONDITION_COLUMNS)),
     )
     items = tuple(finding(table, (i,), id=f"lexical:sure@{MODELS[i + 1]}") for i in (1, 0))
-    return Findings(diff=diff, items=items)
+    aside = (finding(table, (2,), id="lexical:well@step 1", tags=("length-driven",)),)
+    return Findings(diff=diff, items=items, aside=aside)
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +130,7 @@ def test_each_comparison_has_its_own_numbers(made: Report) -> None:
 
 def test_each_comparison_has_its_own_floor_with_its_own_findings(made: Report) -> None:
     assert [(f.after, [m.delta for m in f.marks]) for f in made.page.floors] == [
-        ("step 1", [0.2]),
+        ("step 1", [0.2, 0.2]),  # the row set aside and the finding
         ("step 2", [0.3]),
     ]
     assert made.html.count("<figure") == 2
@@ -136,10 +138,20 @@ def test_each_comparison_has_its_own_floor_with_its_own_findings(made: Report) -
     assert 'id="floor-title-2"' in made.html
 
 
+def test_every_table_says_which_checkpoint(made: Report) -> None:
+    lines = made.markdown.splitlines()
+    assert any(line.startswith("| 1 | sure | lexical | step 2 |") for line in lines)
+    assert any(line.startswith("| well | lexical | step 1 |") for line in lines)
+    trust = [line for line in lines if line.startswith("**Trust.**")]
+    assert [line.split(":")[0] for line in trust] == ["**Trust.** step 1", "**Trust.** step 2"]
+    aside = made.html[made.html.index('id="aside"') :]
+    assert '<td data-label="After">step 1</td>' in aside[: aside.index("</table>")]
+
+
 def test_the_folder_has_it_all(made: Report, tmp_path: Path) -> None:
     made.save(tmp_path)
     assert (tmp_path / "figures" / "noise_floor.png").stat().st_size > 10_000
-    assert pd.read_csv(tmp_path / "diff.csv")["after"].tolist() == ["step 1", "step 2"]
+    assert pd.read_csv(tmp_path / "diff.csv")["after"].tolist() == ["step 1", "step 2", "step 1"]
     ids = [f["id"] for f in json.loads((tmp_path / "findings.json").read_text("utf-8"))["findings"]]
     assert ids == ["lexical:sure@step 2", "lexical:sure@step 1"]
 
