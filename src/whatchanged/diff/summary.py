@@ -93,7 +93,8 @@ def of_several(features: Features, each: Sequence[Mapping[str, Any]]) -> dict[st
 
     Rows, findings and prompts that took no part in a comparison are added up. ``n_pairs``, ``n_units`` and
     ``limit`` are those of the comparison with the fewest units, so nothing is promised that one of them
-    cannot keep. What has no meaning for all of them together (lengths, replication) stands only in ``comparisons``, by the name of *after*.
+    cannot keep. What has no meaning for all of them together (lengths, replication) stands only in
+    ``comparisons``, by the name of *after*.
     """
     least = min(each, key=lambda s: (s["n_units"], s["n_pairs"]))
     tested: dict[str, int] = {}
