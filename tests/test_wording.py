@@ -24,6 +24,7 @@ WRITTEN = {
 }
 RULES = (
     {"match": "NOT active", "text": "I cannot say.", "times": 2},
+    {"match": "That was not the JSON", "text": '{"label": "any word at all"}'},
     {"match": "NOT active", "text": '{"label": "any word at all"}'},
     {"match": "Does the text contain", "text": '```json\n{"answer": "yes"}\n```'},
     {"match": "Are these the parts", "fail": "content_refused"},
@@ -34,9 +35,9 @@ RULES = (
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The demo's answers, compared."""
+    """Half of the demo's answers, compared."""
     made = tmp_path_factory.mktemp("wording")
-    load_run(*(str(p) for p in answers_paths()), made)
+    load_run(*(str(p) for p in answers_paths()), made, limit=80)
     encode_run(made)
     compare_run(made, draws=50)
     return made

@@ -12,7 +12,7 @@ from asked_world import found, texts, world
 from interpret_world import WORDS, answers, diff_of, encode, features_of, on
 from test_planted import FEATURES, planted
 
-from whatchanged.artifacts import Findings, Responses
+from whatchanged.artifacts import Findings, LabelScore, Responses
 from whatchanged.diff import compare
 from whatchanged.errors import StoreError
 from whatchanged.interpret import (
@@ -244,8 +244,8 @@ def test_templates_say_what_is_counted() -> None:
     ]
     made = hypothesise(interpret(diff_of(responses, occurrences, rows), tokens=tokens, scored=False))
     assert [h.behaviour for h in made] == [
-        "has lines that begin with a bullet",
-        "has a larger number of words",
+        "lines that begin with a bullet",
+        "number of words",
     ]
     assert made.items[1].method == "counted: words"
     assert all(h.verdict == "consistent" and h.n_after == 12 for h in made)
@@ -256,6 +256,8 @@ def test_findings_that_count_the_same_share_a_hypothesis_and_the_list_ends_at_it
     first, second = found().items
     twin = replace(first, id="feature:9")
     blank = replace(first, id="feature:8", label="many words", agrees=())
+    bad = replace(second, label_score=LabelScore(value=0.5, lo=0.4, hi=0.6, n=90, method="m"))
+    assert template_hypotheses(diff, [bad], most=10) == ([], 1)
     drafts, uncounted = template_hypotheses(diff, [first, blank, second, twin], most=10)
     assert [d.findings for d in drafts] == [("feature:0", "feature:9"), ("feature:1",)]
     assert uncounted == 1

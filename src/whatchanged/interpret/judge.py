@@ -16,7 +16,7 @@ from whatchanged.interpret.matcher import Matcher
 
 __all__ = ["VERSION", "ask_judge", "count_pairs"]
 
-VERSION = "judge-1"
+VERSION = "judge-2"
 PROMPT, ANSWER = 1500, 4000  # characters shown
 _SYSTEM = (
     "You compare two answers to the same prompt in one respect only. Length, quality and taste are beside the "
@@ -109,7 +109,7 @@ def _coin(seed: int, behaviour: str, prompt: str) -> bool:
 def _question(behaviour: str, prompt: str, first: Answer, second: Answer) -> Question[_Choice]:
     text = "\n".join(
         [
-            f"Behaviour: an answer that {behaviour}",
+            f"What to look for in an answer: {behaviour}",
             f"\nPrompt:\n{shortened(prompt, PROMPT)}",
             f"\nAnswer 1:\n{shortened(first.text, ANSWER)}",
             f"\nAnswer 2:\n{shortened(second.text, ANSWER)}",

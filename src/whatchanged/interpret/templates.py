@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from whatchanged.artifacts import Diff, Finding
 from whatchanged.interpret.candidates import CLOSING, OPENING
 from whatchanged.interpret.matcher import Matcher, matcher
+from whatchanged.interpret.scores import COIN
 from whatchanged.interpret.verdicts import Draft
 from whatchanged.text import OBSERVABLES
 
@@ -15,6 +16,8 @@ __all__ = ["template_hypotheses"]
 
 def template_hypotheses(diff: Diff, findings: Sequence[Finding], *, most: int) -> tuple[list[Draft], int]:
     """One sentence per finding that can be counted, the strongest first; findings that count the same share one.
+
+    A feature whose label was scored no better than a coin leaves nothing to count.
 
     Args:
         diff: The diff the findings came from.
@@ -27,7 +30,7 @@ def template_hypotheses(diff: Diff, findings: Sequence[Finding], *, most: int) -
     drafts: dict[tuple[str, str, bool, int, int], Draft] = {}
     uncounted = 0
     for finding in findings:
-        found = matcher(finding, diff)
+        found = None if _untold(finding) else matcher(finding, diff)
         if found is None:
             uncounted += 1
             continue
@@ -45,14 +48,17 @@ def template_hypotheses(diff: Diff, findings: Sequence[Finding], *, most: int) -
     return list(drafts.values()), uncounted
 
 
+def _untold(finding: Finding) -> bool:
+    """Whether a feature's label is known to tell nothing apart; then its terms say nothing of the finding."""
+    score = finding.label_score
+    return finding.kind == "feature" and score is not None and score.lo <= COIN
+
+
 def _said(found: Matcher) -> str:
     observable = OBSERVABLES.get(found.name.replace(" ", "_"))
-    what = observable.description if observable else found.name
-    if found.amount is not None:
-        return f"has a {'larger' if found.sense > 0 else 'smaller'} {what.rpartition(': ')[2]}"
+    what = observable.description.rpartition(": ")[2] if observable else found.name
     place = {
-        "opening": f" in its first {OPENING} words",
-        "closing": f" in its last {CLOSING} words",
+        "opening": f" in the first {OPENING} words",
+        "closing": f" in the last {CLOSING} words",
     }.get(found.place, "")
-    has = "has less of" if found.sense < 0 else "has more of" if found.counted else "has"
-    return f"{has} {what}{place}"
+    return f"{'less of ' if found.sense < 0 else ''}{what}{place}"

@@ -97,7 +97,7 @@ def _question(shown: Sequence[Finding], most: int) -> Question[_Sentences]:
             *(_line(i, f) for i, f in enumerate(shown, 1)),
             "",
             f"Write at most {most} hypotheses about how the answers changed, fewer if fewer say it all; merge "
-            "findings that are one behaviour. 'behaviour' completes 'An answer that ...': it can be seen in a "
+            "findings that are one behaviour. 'behaviour' says in a few words what an answer does: it can be seen in a "
             "single answer by somebody who reads two answers side by side, and names neither model. 'more_in' "
             "says which answers do it more. 'findings' lists the numbers of the findings it rests on.",
             'Reply with JSON only: {"hypotheses": [{"behaviour": "...", "more_in": "after", "findings": [1, 4]}]}',

@@ -175,7 +175,7 @@ def hypotheses_run(
         sheet = sheet_of(folder)
         usable = sheet if sheet is not None and sheet.split_seed in {None, seed} else None
         options = usable.options if usable is not None else {}
-        found = interpret(half, tokens=ShardTokens(half.features), seed=seed, scored=False, **options)
+        found = interpret(half, tokens=ShardTokens(half.features), seed=seed, **options)
         made = hypothesise(
             found,
             held_out=held_out,
