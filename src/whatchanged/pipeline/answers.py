@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from whatchanged.artifacts import PromptSet, Responses
-from whatchanged.errors import StoreError
+from whatchanged.errors import InputError, StoreError
 from whatchanged.pipeline.progress import Progress
 from whatchanged.pipeline.timing import timed
 from whatchanged.store import fingerprint, read_json, update_manifest
@@ -67,10 +67,32 @@ def answers_run(
     after = afters[0]
     options.pop("exclude_truncated", None)
     kept, model = (after, str(before)) if asked(before) else (before, str(after))
-    chosen = choose_prompts(kept if prompts is None else prompts, limit=limit)
+    chosen = choose_prompts(_prompts_of(kept) if prompts is None else prompts, limit=limit)
     rows = _ask_one(chosen, model, folder, options, progress)
     first, second = (rows, kept) if asked(before) else (kept, rows)
     return load_run(first, second, folder, prompts=chosen, exclude_truncated=excluding)
+
+
+def _prompts_of(answers: Source) -> PromptSet:
+    """The prompts that some kept answers answer; of a run folder, whole chats."""
+    from whatchanged.artifacts import Prompt
+    from whatchanged.prompts import load_prompts
+    from whatchanged.responses.columns import read_side
+    from whatchanged.tables import read_table
+    from whatchanged.tables.cells import text_id
+    from whatchanged.tables.rows import split_source
+
+    if isinstance(answers, str | Path) and (folder := split_source(answers)[0]).is_dir():
+        return load_prompts(folder)
+    found: dict[str, Prompt] = {}
+    for record in read_side(read_table(answers, "answers")).records:
+        if record.prompt is None:
+            raise InputError(
+                "an answer has no prompt to ask a model; add a prompt column", where=record.where
+            )
+        name = record.prompt_id or text_id(record.prompt)
+        found.setdefault(name, Prompt(id=name, text=record.prompt, category=record.category))
+    return PromptSet(prompts=tuple(found.values()))
 
 
 def _ask_one(
