@@ -80,7 +80,8 @@ def verify_run(folder: Path) -> Verification:
     found: list[Mismatch] = []
     numbers = left = 0
     with tempfile.TemporaryDirectory(prefix="whatchanged-") as scratch:
-        report(interpret(diff, seed=manifest["seed"], **labels_of(folder, diff))).save(scratch)
+        seed = manifest.get("interpret_seed", manifest["seed"])
+        report(interpret(diff, seed=seed, **labels_of(folder, diff))).save(scratch)
         for name in ("diff.csv", "findings.json", "report.md", "report.html"):
             stands, fresh = (_lines(Path(f) / name) for f in (folder, scratch))
             numbers += sum(len(re.findall(r"\d[\d.,]*", line)) for line in fresh)

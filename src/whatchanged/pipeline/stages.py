@@ -174,5 +174,5 @@ def interpret_run(
     with timed(folder, "report"):
         made = report(findings)
         made.save(folder)
-    update_manifest(folder, {"findings": len(findings), "aside": len(findings.aside)})
+    update_manifest(folder, {"findings": len(findings), "aside": len(findings.aside), "interpret_seed": seed})
     return made
