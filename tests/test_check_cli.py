@@ -79,3 +79,17 @@ def test_a_mistake_in_the_rules_ends_with_2(folder: Path) -> None:
         app, ["check", "a.jsonl", "b.jsonl", "--rules", str(folder / "rules.toml")], catch_exceptions=True
     )
     assert "exactly one of observable" in str(done.exception)
+
+
+def test_what_the_candidate_did_not_answer_is_counted_by_its_reason(folder: Path) -> None:
+    script, out = folder / "some.script.jsonl", folder / "run"
+    lines = [
+        {"match": r"item 7\?", "fail": "content_refused"},
+        {"match": r"item 8\?", "fail": "request_rejected"},
+        {"text": "All is fine here."},
+    ]
+    script.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    done = check(folder, str(folder / "released.jsonl"), f"scripted:{script}", "--out", str(out))
+    assert done.exit_code == 0, done.output
+    dropped = json.loads((out / "manifest.json").read_text())["dropped"]
+    assert (dropped["refused_by_api"], dropped["errored"]) == (1, 1)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from whatchanged.artifacts import PromptSet, Responses
-from whatchanged.errors import InputError, StoreError
+from whatchanged.errors import ContentRefused, InputError, StoreError
 from whatchanged.pipeline.progress import Progress
 from whatchanged.pipeline.timing import timed
 from whatchanged.store import fingerprint, read_json, update_manifest
@@ -114,10 +114,19 @@ def _ask_one(
             "sample": one.sample,
             "text": one.text,
             "finish_reason": one.finish_reason,
-            "error": one.failure,
+            "error": one.failure if (reason := _reason(one.failure)) == "errored" else None,
+            "dropped": reason if reason != "errored" else None,
         }
         for one in found
     ]
+
+
+def _reason(failure: str | None) -> str | None:
+    """Why a call has no answer, in the words of `Dropped.reason`; ``None`` where it has one."""
+    if failure is None:
+        return None
+    kind = failure.partition(":")[0]
+    return {"unasked": "unasked", ContentRefused.kind: "refused_by_api"}.get(kind, "errored")
 
 
 def _sources(after: Source | list[Source]) -> list[Source]:
