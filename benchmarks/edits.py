@@ -9,11 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-__all__ = ["EDITS", "Edit"]
+__all__ = ["EDITS", "Edit", "cut_sentences", "cut_words"]
 
 Edit = Callable[[str], "str | None"]
 
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
+# After a digit a full stop mostly numbers an item.
+_STOP = re.compile(r"(?<=[^\d\s][.!?])\s+")
 _BULLET = re.compile(r"^(\s*)[-*•]\s+", re.MULTILINE)
 _BRITISH = {
     "color": "colour", "favorite": "favourite", "organize": "organise", "realize": "realise",
@@ -91,9 +93,27 @@ def _repeat(text: str) -> str | None:
     return f"{text.rstrip()} {parts[0]} {parts[0]}" if len(parts) >= 2 else None
 
 
-def _truncate(text: str) -> str | None:
-    words = text.split(" ")
-    return " ".join(words[: max(1, int(len(words) * 0.6))]) if len(words) >= 20 else None
+def cut_words(share: float) -> Edit:
+    """Break an answer of 20 words or more off in mid-sentence, after a share of its words."""
+
+    def cut(text: str) -> str | None:
+        words = text.split(" ")
+        return " ".join(words[: max(1, int(len(words) * share))]) if len(words) >= 20 else None
+
+    return cut
+
+
+def cut_sentences(share: float) -> Edit:
+    """End an answer of 20 words or more at the end of the sentence nearest to a share of its words."""
+
+    def cut(text: str) -> str | None:
+        words = len(text.split())
+        ends = [m.start() for m in _STOP.finditer(text.rstrip())]
+        if words < 20 or not ends:
+            return None
+        return text[: min(ends, key=lambda end: abs(len(text[:end].split()) - share * words))]
+
+    return cut
 
 
 EDITS: dict[str, Edit] = {
@@ -119,7 +139,7 @@ EDITS: dict[str, Edit] = {
     "british": _british,
     "double_spaces": _double_spaces,
     "repeated_sentence": _repeat,
-    "truncation": _truncate,
+    "truncation": cut_words(0.6),
     "as_an_ai": _prepend("As an AI language model, I do not have personal opinions. "),
 }
 """Name of each edit and the function that makes it."""

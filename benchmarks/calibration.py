@@ -1,9 +1,10 @@
 """E1: calibration. How often the report finds something when before and after are exchanged at random.
 
-    python benchmarks/null.py --data alpaca_eval/results --out null.json
+    python benchmarks/calibration.py --data alpaca_eval/results --out calibration.json
 
 For each pair of real models the labels of whole prompts are swapped at random and the whole report is made
-again, the length rule included; what the true null pair (one model, two samplings) yields is listed.
+again, the length rule included; so are its parts alone, the published rule, and the ten strongest groups
+forced through verification. What the true null pair (one model, two samplings) yields is listed.
 Results are written pair by pair: run the same command again to resume. Label swaps test the arithmetic;
 that prompts are independent of each other is taken for granted.
 """
@@ -24,22 +25,27 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
-from rich.table import Table
-from rich.text import Text
 
 from planting import load_pair
+from section import Bar, Grid, Section, save, show
+from swapped import PARTS, forced_hypotheses, parts, published
 from whatchanged.artifacts import Finding, Findings, Responses
 from whatchanged.diff import compare, discovered, label_swaps
+from whatchanged.diff.compare import contrast_on
+from whatchanged.diff.units import pair
 from whatchanged.encode.encode import Encoder, encode
 from whatchanged.encode.registry import load_sae
 from whatchanged.pipeline import interpret
 from whatchanged.stats import clopper_pearson
-from whatchanged.store import fingerprint, read_json, write_json, write_text
+from whatchanged.store import fingerprint, read_json, write_json
 
 PAIRS = (
     ("vicuna-13b-v1.5", "vicuna-13b-v1.5-togetherai"),
     ("gpt4_0613", "gpt4_1106_preview"),
     ("claude-2.1_concise", "claude-2.1_verbose"),
+    ("gpt4_1106_preview", "gpt-4-0125-preview"),
+    ("phi-2-sft", "phi-2-dpo"),
+    ("zephyr-7b-alpha", "zephyr-7b-beta"),
 )
 TRUE_NULL = frozenset(PAIRS[0])
 ALPHA = 0.05
@@ -72,8 +78,9 @@ def main() -> None:
         console.print(f"{key}: {len(responses.answers):,} answers")
         result["pairs"][key] = _pair(responses, encoder, options, console) | {"answers": answers}
         write_json(options.out, result)
-    write_text(options.out.with_suffix(".md"), _markdown(result))
-    _show(result, Console())
+    made = section(result)
+    save(made, options.out.with_suffix(".md"))
+    show(made, Console())
     console.print(f"wrote {options.out} and {options.out.with_suffix('.md')}")
 
 
@@ -120,6 +127,12 @@ def _pair(
     lap("compare")
     swaps = label_swaps(diff, draws=options.draws, seed=options.seed)
     lap("swaps")
+    whole = contrast_on(features, diff.families, pair(responses, responses.before, responses.after), ALPHA)
+    alone = parts(whole, draws=options.draws, seed=options.seed)
+    rule = published(whole, draws=options.draws, seed=options.seed)
+    lap("parts")
+    forced = forced_hypotheses(features, draws=options.draws, seed=options.seed, alpha=ALPHA)
+    lap("hypotheses")
     findings = interpret(diff)
     lap("interpret")
     assert swaps.found is not None, "the length rule is asked by default"
@@ -133,9 +146,12 @@ def _pair(
         "length_after": diff.summary["length_after"],
         "longer_after": diff.summary["longer_after"],
         "draws": swaps.draws,
-        "any_discovery": _share(int(swaps.discovered.sum()), swaps.draws, swaps.lower()),
-        "any_finding": _share(int(swaps.found.sum()), swaps.draws, swaps.lower(found=True)),
+        "any_discovery": _share(int(swaps.discovered.sum()), swaps.draws),
+        "any_finding": _share(int(swaps.found.sum()), swaps.draws),
         "smallest_p": float(swaps.smallest.min()),
+        "parts": {name: p | _share(p["reports"], p["draws"]) for name, p in alone.items()},
+        "published": rule | _share(rule["reports"], rule["draws"]),
+        "hypotheses": forced | (_share(forced["reports"], forced["draws"]) if forced["draws"] else {}),
         "real": {
             "rows_at_alpha": int((q <= ALPHA).sum()),
             "behaviour_rows": int(discovered(diff).sum()),
@@ -145,8 +161,8 @@ def _pair(
     }
 
 
-def _share(count: int, draws: int, lower: float) -> dict[str, Any]:
-    upper = float(clopper_pearson(count, draws, side="upper")[1])
+def _share(count: int, draws: int) -> dict[str, Any]:
+    lower, upper = (float(clopper_pearson(count, draws, side=s)[i]) for i, s in enumerate(("lower", "upper")))
     return {"count": count, "share": count / draws, "lower": lower, "upper": upper, "holds": lower <= ALPHA}
 
 
@@ -173,59 +189,95 @@ def _item(finding: Finding) -> dict[str, Any]:
 
 
 def _tokens(finding: Finding) -> list[str]:
-    """The most active token of each stretch with the two before it: enough to see what it fires on."""
+    """The most active token of each stretch: enough to see what it fires on, no text of an answer."""
     shown = []
     for e in finding.evidence:
         peak = max(range(len(e.tokens)), key=lambda i: e.activations[i], default=None)
         if peak is not None:
-            shown.append("".join(e.tokens[max(0, peak - 2) : peak]) + "«" + e.tokens[peak] + "»")
+            shown.append(f"«{e.tokens[peak]}»")
     return list(dict.fromkeys(shown))
 
 
-def _row(key: str, p: dict[str, Any]) -> list[str]:
-    def said(share: dict[str, Any]) -> str:
-        verdict = "" if share["holds"] else ", ABOVE nominal"
-        return f"{share['share']:.4f} ({share['count']}; ≥ {share['lower']:.4f}, ≤ {share['upper']:.4f}{verdict})"
-
-    real = p["real"]
-    return [
-        key,
-        str(p["units"]),
-        f"{sum(p['tested'].values()):,}",
-        f"{p['length_before']:g} → {p['length_after']:g}",
-        f"{p['draws']:,}",
-        said(p["any_discovery"]),
-        said(p["any_finding"]),
-        f"{real['rows_at_alpha']:,}",
-        f"{real['behaviour_rows']:,}",
-        f"{real['findings']} + {real['left_out']} left out",
-    ]
-
-
-HEAD = [
-    "pair", "prompts", "rows tested", "median tokens", "swaps", "reports with any discovery",
-    "reports with any finding", "true labels: rows at q ≤ .05", "of these behaviours", "findings after merging",
-]  # fmt: skip
-
-
-def _show(result: dict[str, Any], console: Console) -> None:
-    table = Table(
-        title="E1: label swaps (share; count; one-sided 95 % bounds)", title_justify="left", box=None
+def section(result: dict[str, Any]) -> Section:
+    """E1 from its results alone."""
+    s, pairs = result["settings"], result["pairs"]
+    kinds = {
+        "whole report, length rule": lambda p: p["any_finding"],
+        "whole report, any discovery": lambda p: p["any_discovery"],
+        **{title: (lambda p, k=k: p["parts"][k]) for k, title in PARTS.items()},
+        "ten forced hypotheses, any verified": lambda p: p["hypotheses"],
+        "published rule: presence gap > 3 %": lambda p: p["published"],
+    }
+    shares = tuple((title, *(_said(of(p)) for p in pairs.values())) for title, of in kinds.items())
+    bars = []
+    for title, of in list(kinds.items())[:-1]:
+        asked = [of(p) for p in pairs.values() if "lower" in of(p)]
+        worst = max(asked, key=lambda x: x["lower"], default={})
+        bars.append(
+            Bar(
+                claim=f"P(any) under label swaps, worst of {len(asked)} pairs: {title}",
+                wanted="lower bound ≤ .05",
+                got=_said(worst),
+                met=all(x["holds"] for x in asked) if asked else None,
+            )
+        )
+    true = tuple(
+        (
+            key,
+            str(p["units"]),
+            f"{sum(p['tested'].values()):,}",
+            f"{p['length_before']:g} → {p['length_after']:g}",
+            f"{p['real']['rows_at_alpha']:,}",
+            f"{p['real']['behaviour_rows']:,}",
+            f"{p['real']['findings']} + {p['real']['left_out']} left out",
+            f"{p['hypotheses']['true_labels']} of {p['hypotheses']['hypotheses']}",
+            f"{p['published']['true_labels']:,}",
+            f"{p['published']['median']:g} ({p['published']['most']:,})",
+        )
+        for key, p in pairs.items()
     )
-    for name in HEAD:
-        table.add_column(Text(name), overflow="fold")
-    for key, p in result["pairs"].items():
-        table.add_row(*map(Text, _row(key, p)))
-    console.print(table)
-    for key, p in result["pairs"].items():
-        if _true_null(key):
-            console.print(Text(f"\n{key}: {p['real']['findings']} findings, {p['real']['aside']} set aside"))
-            for item in p["real"]["items"] + p["real"]["aside_items"]:
-                console.print(Text("  " + _line(item)))
+    lines = [
+        f"SAE {s['sae']['name']} ({s['sae']['fingerprint']}), {s['dtype']}, q ≤ {s['alpha']}, seed {s['seed']}, "
+        f"{s['draws']:,} swaps a pair. Each swap exchanges before and after of whole prompts (near-duplicates "
+        "together) at random and makes the report again. Shares of reports that list anything, with one-sided "
+        "95 % Clopper-Pearson bounds. A swap tests the arithmetic, not the independence of prompts.",
+        "Hypotheses: the ten strongest groups of one half of the prompts on the true labels, counted on the "
+        "other half with its labels swapped; *verified* needs q ≤ .05 over the ten and the direction foretold.",
+    ]
+    for key, p in pairs.items():
+        if frozenset(key.split(" → ")) == TRUE_NULL:
+            real = p["real"]
+            listed = [_line(x) for x in (*real["items"], *real["aside_items"])]
+            lines.append(
+                f"The true null pair ({key}, one model served twice) itself: {real['findings']} findings, "
+                f"{real['aside']} set aside, smallest q {real['smallest_q']:.2g}; the published rule lists "
+                f"{p['published']['true_labels']:,} features. "
+                + ("Each with its most active tokens: " + "; ".join(listed) if listed else "")
+            )
+    return Section(
+        name="E1",
+        title="calibration: what is found where nothing changed",
+        lines=tuple(lines),
+        bars=tuple(bars),
+        grids=(
+            Grid(title="Share of swapped reports that list anything", head=("method", *pairs), rows=shares),
+            Grid(
+                title="The same pairs with their true labels",
+                head=(
+                    "pair", "units", "rows tested", "median tokens", "rows at q ≤ .05", "of these behaviours",
+                    "findings after merging", "hypotheses verified", "published rule lists",
+                    "published rule, swapped: median (most)",
+                ),
+                rows=true,
+            ),
+        ),
+    )  # fmt: skip
 
 
-def _true_null(key: str) -> bool:
-    return frozenset(key.split(" → ")) == TRUE_NULL
+def _said(share: dict[str, Any]) -> str:
+    if "lower" not in share:
+        return "nothing to verify"
+    return f"{share['share']:.4f} ({share['count']}; ≥ {share['lower']:.4f}, ≤ {share['upper']:.4f})"
 
 
 def _line(item: dict[str, Any]) -> str:
@@ -235,32 +287,6 @@ def _line(item: dict[str, Any]) -> str:
     return (
         f"{item['id']} ({label}): {item['statistic']} {item['delta']:+.3f}, q {item['q']:.2g}{tags}: {tokens}"
     )
-
-
-def _markdown(result: dict[str, Any]) -> str:
-    s = result["settings"]
-    lines = [
-        "# E1: calibration by label swaps",
-        "",
-        f"SAE {s['sae']['name']} ({s['sae']['fingerprint']}), q ≤ {s['alpha']}, seed {s['seed']}. Shares of reports "
-        "with anything at all when the labels of whole prompts are swapped at random, with one-sided 95 % "
-        f"Clopper-Pearson bounds; the lower one must not exceed {s['alpha']}. A swap tests the arithmetic, not "
-        "the independence of prompts.",
-        "",
-        "| " + " | ".join(HEAD) + " |",
-        "|" + " --- |" * len(HEAD),
-    ]
-    lines += [
-        "| " + " | ".join(c.replace("|", "\\|") for c in _row(k, p)) + " |"
-        for k, p in result["pairs"].items()
-    ]
-    for key, p in result["pairs"].items():
-        if _true_null(key):
-            lines += ["", f"## {key}: what a true null pair yields", ""]
-            for name, items in (("findings", "items"), ("set aside", "aside_items")):
-                lines.append(f"{p['real'][name.split()[-1]]} {name}.")
-                lines += ["", *(f"* {_line(item)}" for item in p["real"][items]), ""]
-    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":
