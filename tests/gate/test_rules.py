@@ -29,12 +29,15 @@ def test_a_file_is_read(tmp_path: Path) -> None:
     assert not rules.needs_features
 
 
+H = '[[rule]]\nname = "a"\ntolerance = 0.1\nhypothesis = "is kind"\n'
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
         ("rule = ", "not TOML"),
         ("", "rule: Field required"),
-        ('[[rule]]\nname = "a"\ntolerance = 0.1\n', "exactly one of observable, pattern, features, length; got none"),
+        (H.replace("hypothesis", "#"), "one of observable, pattern, features, length, hypothesis; got none"),
         ('[[rule]]\nname = "a"\nlength = true\npattern = "x"\ntolerance = 0.1\n', "got pattern, length"),
         ('[[rule]]\nname = "a"\nobservable = "refusals"\ntolerance = 0.1\n', "rule 'a': no observable 'refusals'"),
         ('[[rule]]\nname = "a"\npattern = "("\ntolerance = 0.1\n', "not a regular expression"),
@@ -42,6 +45,16 @@ def test_a_file_is_read(tmp_path: Path) -> None:
         ('[[rule]]\nname = "a"\npattern = "x"\ntolerance = 0\nproof = "of-no-change"\n', "give a tolerance above 0"),
         ('[[rule]]\nname = "a"\npattern = "x"\ntolerance = 0.1\ntolerence = 1\n', "tolerence of rule 'a': Extra inputs"),
         ('[[rule]]\nname = "a"\npattern = "x"\ntolerance = 0.1\n' * 2, "names of rules must differ"),
+        (H + 'pattern = "x"\n', "got pattern, hypothesis"),
+        (H + 'counted = "refusals"\n', "no observable 'refusals'; write 'refusal', or ['refusals'] to count the word"),
+        (H + 'counted = "my_own_thing"\n', "no observable 'my_own_thing'; choose from numbered_items"),
+        (H + 'counted = ["a", " "]\n', "name an observable, a term or a list of terms"),
+        (H + 'counted = "sure"\njudge = "a/b"\n', "counted or judged, not both"),
+        (H + 'place = "closing"\n', "name it in counted"),
+        (H + 'counted = "words"\nplace = "closing"\n', "words is of the whole answer and has no place"),
+        (H + 'judge = "a/b"\nstatistic = "log_count"\n', "leave out statistic"),
+        (H.replace("is kind", "h2"), 'add from = "baseline"'),
+        ('[[rule]]\nname = "a"\npattern = "x"\ntolerance = 0.1\njudge = "a/b"\n', "judge belong to a hypothesis"),
     ],
 )  # fmt: skip
 def test_a_malformed_file_names_rule_and_remedy(tmp_path: Path, text: str, said: str) -> None:

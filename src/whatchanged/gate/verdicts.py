@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from scipy.stats import norm
@@ -13,13 +14,19 @@ from whatchanged.artifacts import Features, Responses
 from whatchanged.diff.contrast import contrast
 from whatchanged.diff.family import STATISTICS, turn
 from whatchanged.diff.units import Pairing, pair
+from whatchanged.gate.claims import Claim, claims_of
+from whatchanged.gate.decided import decided
 from whatchanged.gate.rules import Rule, Rules
 from whatchanged.gate.targets import column, word_counts
 from whatchanged.stats import median_interval, tango
 
+if TYPE_CHECKING:
+    from whatchanged.interpret import Asker
+
 __all__ = ["Verdict", "check"]
 
 _POWER = 0.95
+_ANY = 0.05  # counts do not depend on it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,12 +42,14 @@ class Verdict:
             median prompt.
         lo: Lower end of the interval the decision rests on; -inf where only the upper end counts.
         hi: Upper end; inf where only the lower end counts.
-        n: Paired units.
+        n: Paired units; of a hypothesis the decided ones.
         n_after: Units with more in the candidate.
         n_before: Units with more in the baseline.
         needed: Prompts with which a change of zero would be shown to lie within the tolerance with 95 %
             power; ``None`` where that cannot be said.
         message: The verdict in one sentence.
+        method: How a hypothesis was verified: what was counted, or the judge's name; empty for other rules.
+        missing: Units for which a judge gave no decision; they count neither way.
     """
 
     name: str
@@ -54,6 +63,8 @@ class Verdict:
     n_before: int
     needed: int | None
     message: str
+    method: str = ""
+    missing: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON: ends that do not count are ``None``."""
@@ -67,6 +78,9 @@ def check(
     features: Features | None = None,
     before: str | None = None,
     after: str | None = None,
+    claims: Mapping[str, Claim] | None = None,
+    judges: Mapping[str, Asker] | None = None,
+    seed: int = 0,
 ) -> tuple[Verdict, ...]:
     """Judge every rule.
 
@@ -74,7 +88,9 @@ def check(
     of rules, so that the chance of any false alarm in the file is at most alpha. A change within the
     tolerance is shown by the same interval at level alpha on either side (two one-sided tests); all such
     rules must pass together, so they need no correction. Length uses the exact interval of the median
-    log ratio of word counts. The unit is the prompt, near-duplicates as one, all samples together.
+    log ratio of word counts. A hypothesis is decided on every prompt, by counting or by a blind judge (the
+    code that verifies hypotheses of a run); then its counts are judged like any other. The unit is the
+    prompt, near-duplicates as one, all samples together.
 
     Args:
         responses: Answers of both.
@@ -82,9 +98,14 @@ def check(
         features: The answers encoded, where a rule names SAE features.
         before: Baseline; the first checkpoint by default.
         after: Candidate; the second by default.
+        claims: What each hypothesis rests on (see `claims_of`); made from the rules alone by default.
+        judges: The chat models that claims name, by name (see `judges_of`); their ``summary`` tells calls and cost.
+        seed: Of the order in which a judge sees two answers, and of the prompts it is asked about.
 
     Raises:
-        ValueError: No such checkpoint, no common prompt, or features that are not there.
+        ValueError: No such checkpoint, no common prompt, or features or judges that are not there.
+        InputError: Nothing verifies a hypothesis.
+        LLMError: A judge cannot be asked, or decided nothing at all.
 
     Source: Tango (1998); two one-sided tests: Schuirmann (1987), J. Pharmacokinet. Biopharm. 15:657;
     intersection-union: Berger (1982), Technometrics 24:295. Error rates are checked by simulation in
@@ -92,23 +113,55 @@ def check(
     """
     pairing = pair(responses, before or responses.before, after or responses.after)
     alarm = rules.alpha / len(rules.rule)
-    return tuple(_judge(r, responses, features, pairing, alarm, rules.alpha) for r in rules.rule)
+    known = claims_of(rules) if claims is None else claims
+    data = _Data(
+        responses=responses, features=features, pairing=pairing, claims=known, judges=judges or {}, seed=seed
+    )
+    _all_there(rules, data)
+    return tuple(_judge(rule, data, alarm, rules.alpha) for rule in rules.rule)
 
 
-def _judge(
-    rule: Rule, responses: Responses, features: Features | None, pairing: Pairing, alarm: float, alpha: float
-) -> Verdict:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Data:
+    """What rules are held against."""
+
+    responses: Responses
+    features: Features | None
+    pairing: Pairing
+    claims: Mapping[str, Claim]
+    judges: Mapping[str, Asker]
+    seed: int
+
+
+def _all_there(rules: Rules, data: _Data) -> None:
+    """Refuse what is missing before anybody is asked."""
+    for rule in rules.rule:
+        if rule.hypothesis is None:
+            continue
+        if rule.name not in data.claims:
+            raise ValueError(
+                f"rule {rule.name!r} is about a hypothesis and has no claim; use claims_of(rules)"
+            )
+        judge = data.claims[rule.name].judge
+        if judge is not None and judge not in data.judges:
+            raise ValueError(
+                f"rule {rule.name!r} is judged by {judge!r}, which is not among the judges {list(data.judges)}; "
+                "use judges_of(claims)"
+            )
+
+
+def _judge(rule: Rule, data: _Data, alarm: float, alpha: float) -> Verdict:
+    claim = None if rule.hypothesis is None else data.claims[rule.name]
+    missing = 0
     sides = 2 if rule.direction == "any" else 1
     if rule.length:
-        ratio = _log_ratios(responses, pairing)
+        ratio = _log_ratios(data.responses, data.pairing)
         up, down, n = int((ratio > 0).sum()), int((ratio < 0).sum()), len(ratio)
         delta = math.expm1(float(np.median(ratio)))
         wide = [math.expm1(v) for v in median_interval(ratio, alpha=2 * alarm / sides)]
         narrow = [math.expm1(v) for v in median_interval(ratio, alpha=2 * alpha)]
     else:
-        table = contrast([turn(column(rule, responses, features), pairing)], alpha)
-        s, n = STATISTICS.index(rule.statistic), pairing.n_units
-        up, down = int(table.n_after[s, 0]), int(table.n_before[s, 0])
+        n, up, down, missing = _tally(rule, data)
         delta = (up - down) / n
         wide = [float(v) for v in tango(up, down, n, alpha=2 * alarm / sides)]
         narrow = [float(v) for v in tango(up, down, n, alpha=2 * alpha)]
@@ -134,8 +187,20 @@ def _judge(
         n_before=down,
         needed=None if rule.length else _needed(up + down, n, rule.tolerance, alpha),
         message="",
+        method="" if claim is None else claim.method,
+        missing=missing,
     )
     return _said(verdict, rule)
+
+
+def _tally(rule: Rule, data: _Data) -> tuple[int, int, int, int]:
+    """Units looked at, those with more in the candidate, those with less, and those left undecided."""
+    if rule.hypothesis is not None:
+        claim = data.claims[rule.name]
+        return decided(claim, data.responses, data.pairing, judges=data.judges, seed=data.seed)
+    table = contrast([turn(column(rule, data.responses, data.features), data.pairing)], _ANY)
+    s = STATISTICS.index(rule.statistic)
+    return data.pairing.n_units, int(table.n_after[s, 0]), int(table.n_before[s, 0]), 0
 
 
 def _log_ratios(responses: Responses, pairing: Pairing) -> np.ndarray[Any, np.dtype[np.float64]]:
@@ -169,6 +234,8 @@ def _said(v: Verdict, rule: Rule) -> Verdict:
     bound = f"{rule.tolerance * 100:.1f}{unit}"
     way = {"up": "more", "down": "less", "any": "more or less"}[rule.direction]
     counts = f"{v.n_after} prompts more, {v.n_before} less, of {v.n}"
+    if v.method:
+        counts += f"; {v.method}" + (f", {v.missing} undecided" if v.missing else "")
     ending = {
         "beyond": f"beyond the tolerance of {bound} {way}",
         "within": f"shown to lie within {bound} {way}",

@@ -16,8 +16,10 @@ from whatchanged.interpret.templates import template_hypotheses
 from whatchanged.interpret.verdicts import Draft, judged
 from whatchanged.interpret.writer import written_hypotheses
 
-__all__ = ["hypothesise"]
+__all__ = ["COUNTED", "hypothesise"]
 
+COUNTED = "counted: "
+"""What a method begins with that asked nobody; `whatchanged.interpret.matcher.read_matcher` reads the rest."""
 MOST = 10
 PAIRS = 100  # prompts a judge is asked about, for each hypothesis
 
@@ -138,5 +140,5 @@ def _counted(
             methods.append("")
         else:
             decisions.append(found.sense * count_pairs(found, checked, prompts))
-            methods.append(f"counted: {found.name}")
+            methods.append(f"{COUNTED}{found.said}")
     return decisions, methods

@@ -21,14 +21,23 @@ class LabelStore:
 
     Args:
         folder: Where the files are; ``labels`` in the cache folder by default. It is made when first needed.
+        copies: A second folder, such as one in a run folder, that gets a copy of every reply that is given out or
+            kept, so that what was made from them can be made again from it alone.
     """
 
-    def __init__(self, folder: Path | None = None) -> None:
+    def __init__(self, folder: Path | None = None, *, copies: Path | None = None) -> None:
         self.folder = folder if folder is not None else cache_folder() / "labels"
+        self.copies = copies
 
     def get(self, key: Mapping[str, Any]) -> dict[str, Any] | None:
         """The reply kept under a key; ``None`` where there is none that can be read."""
-        path = self._path(key)
+        reply = self._read(key)
+        if reply is not None:
+            self._copy(key, reply)
+        return reply
+
+    def _read(self, key: Mapping[str, Any]) -> dict[str, Any] | None:
+        path = self._path(key, self.folder)
         try:
             kept = json.loads(path.read_text("utf-8"))
         except (FileNotFoundError, UnicodeDecodeError, json.JSONDecodeError):
@@ -40,8 +49,18 @@ class LabelStore:
 
     def put(self, key: Mapping[str, Any], reply: Mapping[str, Any]) -> None:
         """Keep a reply; the file appears as a whole or not at all."""
-        write_text(self._path(key), json.dumps({"key": dict(key), "reply": dict(reply)}) + "\n")
+        write_text(self._path(key, self.folder), _line(key, reply))
+        self._copy(key, reply)
 
-    def _path(self, key: Mapping[str, Any]) -> Path:
+    def _copy(self, key: Mapping[str, Any], reply: Mapping[str, Any]) -> None:
+        if self.copies is not None:
+            write_text(self._path(key, self.copies), _line(key, reply))
+
+    @staticmethod
+    def _path(key: Mapping[str, Any], folder: Path) -> Path:
         name = fingerprint(dict(key))
-        return self.folder / name[:2] / f"{name}.json"
+        return folder / name[:2] / f"{name}.json"
+
+
+def _line(key: Mapping[str, Any], reply: Mapping[str, Any]) -> str:
+    return json.dumps({"key": dict(key), "reply": dict(reply)}) + "\n"

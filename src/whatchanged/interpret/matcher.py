@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 
 from whatchanged.artifacts import Answer, Diff, Finding
 from whatchanged.interpret.candidates import CLOSING, OPENING
@@ -15,7 +15,7 @@ from whatchanged.text import OBSERVABLES
 from whatchanged.text.document import Document
 from whatchanged.text.words import Span
 
-__all__ = ["Matcher", "label_matcher", "matcher"]
+__all__ = ["Matcher", "label_matcher", "matcher", "observable_matcher", "read_matcher", "terms_matcher"]
 
 _QUOTED = re.compile(r'"([^"]+)"|“([^”]+)”')
 _SUFFIX = re.compile(r" \(\+ [^()]*\)$")
@@ -28,6 +28,8 @@ _CLASSES = {
     "markdown marks": r"\*\*|^#+ |^[-*+] |`+|\|",
     "blanks": r" {2,}",
 }
+_TERM = re.compile(r'(opening|bullets) "(.*)"', re.DOTALL)
+_LESS, _NUMBER = "less of ", "number of "
 _COUNTED = frozenset({"log_count", "log_maximum", "high_presence"})
 
 Finder = Callable[[Document], list[Span]]
@@ -52,6 +54,13 @@ class Matcher:
     counted: bool = False
     spans: Finder | None = field(default=None, compare=False)
     amount: Callable[[Document], float] | None = field(default=None, compare=False)
+
+    @property
+    def said(self) -> str:
+        """All it takes to count the same again (`read_matcher`), in words: ``number of bullets · closing``."""
+        number = _NUMBER if self.counted and self.amount is None else ""
+        place = f" · {self.place}" if self.place else ""
+        return f"{_LESS if self.sense < 0 else ''}{number}{self.name}{place}"
 
     def value(self, answer: Answer) -> float:
         """How much of it an answer has; 0 or 1 where only having it counts."""
@@ -86,11 +95,57 @@ def label_matcher(label: str) -> Matcher | None:
     named = {part.strip() for part in outside.split(",")}
     patterns += [pattern for name, pattern in _CLASSES.items() if name in named]
     if patterns:
-        joined = re.compile("|".join(dict.fromkeys(patterns)), re.IGNORECASE | re.MULTILINE)
-        return Matcher(name=said, place=place, spans=lambda d: [m.span() for m in joined.finditer(d.text)])
+        return _patterns(said, patterns, place=place)
     for name, sense in named_observables(label).items():
-        return _observable(name, sense=sense)
+        return observable_matcher(name, sense=sense)
     return None
+
+
+def read_matcher(said: str) -> Matcher | None:
+    """The matcher that `Matcher.said` describes; ``None`` where the words name nothing countable."""
+    rest = said.removeprefix(_LESS)
+    sense = 1 if rest == said else -1
+    name, _, place = rest.removeprefix(_NUMBER).partition(" · ")
+    counted = rest.startswith(_NUMBER)
+    known = observable_matcher(name.replace(" ", "_"), sense=sense, place=place, counted=counted)
+    if known is not None:
+        return known
+    if term := _TERM.fullmatch(name):
+        wanted = frozenset({("^" if term[1] == "opening" else "\n") + term[2]})
+    elif name == "paragraph breaks":
+        wanted = frozenset({"\n\n"})
+    else:
+        found = label_matcher(name)
+        return None if found is None else replace(found, sense=sense, place=place, counted=counted)
+    return Matcher(
+        name=name,
+        sense=sense,
+        place=place,
+        counted=counted,
+        spans=lambda d: [span for _, span in term_spans(d.text, wanted)],
+    )
+
+
+def terms_matcher(terms: Sequence[str], *, place: str = "", counted: bool = False) -> Matcher:
+    """Counts words, marks or phrases, each whole and whatever its case.
+
+    Raises:
+        ValueError: No term, or one that is empty.
+    """
+    if not terms or not all(term.strip() for term in terms):
+        raise ValueError(f"terms to count are words, marks or phrases; got {list(terms)!r}; name one or more")
+    said = ", ".join(f'"{term}"' for term in terms)
+    return _patterns(said, list(map(_term, terms)), place=place, counted=counted)
+
+
+def _patterns(name: str, patterns: Sequence[str], *, place: str = "", counted: bool = False) -> Matcher:
+    joined = re.compile("|".join(dict.fromkeys(patterns)), re.IGNORECASE | re.MULTILINE)
+    return Matcher(
+        name=name,
+        place=place,
+        counted=counted,
+        spans=lambda d: [m.span() for m in joined.finditer(d.text)],
+    )
 
 
 def matcher(finding: Finding, diff: Diff) -> Matcher | None:
@@ -103,7 +158,7 @@ def matcher(finding: Finding, diff: Diff) -> Matcher | None:
     place = finding.statistic if finding.statistic in {"opening", "closing"} else ""
     name = str(diff.table["feature"].iloc[finding.rows[0]])
     if finding.kind == "observable":
-        return _observable(name, place=place, counted=counted)
+        return observable_matcher(name, place=place, counted=counted)
     if finding.kind == "lexical":
         wanted = frozenset({name})
         return Matcher(
@@ -115,7 +170,7 @@ def matcher(finding: Finding, diff: Diff) -> Matcher | None:
     found = label_matcher(finding.label)
     if found is None:
         agreed = next((name for name in finding.agrees if name in OBSERVABLES), None)
-        return _observable(agreed, counted=counted) if agreed else None
+        return observable_matcher(agreed, counted=counted) if agreed else None
     if found.amount is not None:
         return found
     return Matcher(
@@ -123,7 +178,10 @@ def matcher(finding: Finding, diff: Diff) -> Matcher | None:
     )
 
 
-def _observable(name: str, *, sense: int = 1, place: str = "", counted: bool = False) -> Matcher | None:
+def observable_matcher(
+    name: str, *, sense: int = 1, place: str = "", counted: bool = False
+) -> Matcher | None:
+    """Counts an observable by its name in `whatchanged.text.OBSERVABLES`; ``None`` where there is none of it."""
     observable = OBSERVABLES.get(name)
     if observable is None:
         return None

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from whatchanged.artifacts import Hypothesis, Verdict
 from whatchanged.stats import benjamini_hochberg, sign_test, tango
 
-__all__ = ["Draft", "judged"]
+__all__ = ["Draft", "judged", "unit_counts"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +51,7 @@ def judged(
         fresh: Whether no prompt had a part in discovery, labels or writing.
         alpha: False discovery rate over the hypotheses.
     """
-    counts = [_counts(d, units) for d in decisions]
+    counts = [unit_counts(d, units) for d in decisions]
     size, more, less, _ = np.array(counts, dtype=np.int64).reshape(-1, 4).T
     p = np.where(size > 0, sign_test(more, less), np.nan)
     q = benjamini_hochberg(p)
@@ -90,8 +90,13 @@ def judged(
     return tuple(made)
 
 
-def _counts(decision: NDArray[np.float64], units: NDArray[np.int64]) -> tuple[int, int, int, int]:
-    """Decided units, those for after, those for before, and undecided ones."""
+def unit_counts(decision: NDArray[np.float64], units: NDArray[np.int64]) -> tuple[int, int, int, int]:
+    """Decided units, those for after, those for before, and undecided ones.
+
+    Args:
+        decision: Per prompt: 1 for after, -1 for before, 0 for a tie, NaN where there is none, ``[prompts]``.
+        units: Unit of each prompt, ``[prompts]``; one whose prompts disagree counts by their mean.
+    """
     size = int(units.max()) + 1 if len(units) else 0
     told = ~np.isnan(decision)
     any_ = np.bincount(units[told], minlength=size) > 0
