@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
+    "CHECKPOINT_COLUMNS",
     "CONDITION_COLUMNS",
     "DIFF_COLUMNS",
     "Answer",
@@ -43,6 +44,7 @@ __all__ = [
     "Responses",
     "TokenActivations",
     "TokenSource",
+    "Trend",
 ]
 
 Kind = Literal["feature", "observable", "lexical", "group"]
@@ -390,10 +392,33 @@ CONDITION_COLUMNS: Mapping[str, str] = {
 """Meaning of every column of `Diff.conditions`, in order."""
 
 
+CHECKPOINT_COLUMNS: Mapping[str, str] = {
+    "kind": "kind of the finding",
+    "feature": "its name, as in the table of the diff",
+    "statistic": "the statistic of the comparison in which its p is smallest, used for every checkpoint",
+    "after": "checkpoint compared with the baseline",
+    "rate_before": "as in the table of the diff, by that statistic",
+    "rate_after": "the same for after",
+    "delta": "net share of units with more of it in after, by that statistic",
+    "lo": "lower end of the 95 % Tango score interval of delta",
+    "hi": "upper end of the same interval",
+    "n": "units compared",
+    "n_after": "units with more of it in after",
+    "n_before": "units with more of it in before",
+}
+"""Meaning of every column of `Diff.checkpoints`, in order."""
+
+
 def _no_conditions() -> pd.DataFrame:
     import pandas as pd
 
     return pd.DataFrame(columns=list(CONDITION_COLUMNS))
+
+
+def _no_checkpoints() -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame(columns=list(CHECKPOINT_COLUMNS))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -433,6 +458,8 @@ class Diff:
             several comparisons those of the whole, and of each in ``comparisons``.
         noises: The noise floor of each comparison, by the name of *after*; empty where there is one.
         conditions: On which prompts findings moved; see `CONDITION_COLUMNS`.
+        checkpoints: Of several comparisons, each row that is a finding in any of them at every checkpoint by
+            one statistic, so that checkpoints can be set side by side; see `CHECKPOINT_COLUMNS`. Else empty.
     """
 
     features: Features
@@ -443,6 +470,7 @@ class Diff:
     summary: Mapping[str, Any]
     noises: Mapping[str, NoiseFloor] = field(default_factory=dict)
     conditions: pd.DataFrame = field(default_factory=_no_conditions)
+    checkpoints: pd.DataFrame = field(default_factory=_no_checkpoints)
 
     @property
     def responses(self) -> Responses:
@@ -462,6 +490,31 @@ class Diff:
 
     def to_pandas(self) -> pd.DataFrame:
         """The rows as a table of their own, smallest q first."""
+        return self.table.copy()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trend:
+    """What rises or falls along a series of checkpoints.
+
+    Attributes:
+        features: The features compared.
+        families: Every table that was contrasted, the features' own first.
+        table: One row per column of every family; see `whatchanged.diff.TREND_COLUMNS`.
+        levels: Of rows at q <= alpha: kind, feature, model, step, level (the mean of the row's statistic).
+        noise: The floor from reversing the order within prompts at random.
+        summary: Counts and settings.
+    """
+
+    features: Features
+    families: tuple[Occurrences, ...]
+    table: pd.DataFrame
+    levels: pd.DataFrame
+    noise: NoiseFloor
+    summary: Mapping[str, Any]
+
+    def to_pandas(self) -> pd.DataFrame:
+        """The rows as a table of their own."""
         return self.table.copy()
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from synthetic import features, null_pair, plant, write
 
-from whatchanged.artifacts import CONDITION_COLUMNS, DIFF_COLUMNS, Prompt
+from whatchanged.artifacts import CHECKPOINT_COLUMNS, CONDITION_COLUMNS, DIFF_COLUMNS, Prompt
 from whatchanged.diff import compare, discovered, label_swaps, split_halves
 from whatchanged.diff.compare import contrast_on
 from whatchanged.diff.comparison import one_family
@@ -141,3 +141,35 @@ def test_errors_name_the_remedy():
     diff = compare(made, **QUICK)
     with pytest.raises(ValueError, match=r"choose from \['new', 'newer'\]"):
         label_swaps(diff, after="nobody", draws=5)
+
+
+def test_checkpoints_stand_side_by_side_by_one_statistic(tmp_path):
+    made = features(_world(np.random.default_rng(6), prompts=60), 30, models=MODELS)
+    diff = compare(made, **QUICK)
+    table, side = diff.table, diff.checkpoints
+    assert list(side.columns) == list(CHECKPOINT_COLUMNS)
+    rows = {(r.kind, r.feature) for r in table[discovered(diff)].itertuples()}
+    assert len(rows) >= 12
+    assert side["after"].tolist() == ["new", "newer"] * len(rows)
+    own = table.set_index(["after", "kind", "feature"])
+    mixed = 0
+    for (kind, feature), both in side.groupby(["kind", "feature"], sort=False):
+        assert (kind, feature) in rows
+        of = {after: own.loc[(after, kind, feature)] for after in MODELS[1:]}
+        strongest = min(of.values(), key=lambda r: np.inf if np.isnan(r.p) else r.p)
+        assert both["statistic"].tolist() == [strongest.statistic] * 2
+        for r in both.itertuples():
+            assert r.delta == (r.n_after - r.n_before) / r.n
+            assert r.rate_after - r.rate_before == pytest.approx(r.delta)
+            assert r.lo <= r.delta <= r.hi
+            mine = of[r.after]
+            if mine.statistic == r.statistic:  # then it is the very row of the diff
+                for name in ("rate_before", "rate_after", "delta", "lo", "hi", "n", "n_after", "n_before"):
+                    assert getattr(r, name) == mine[name]
+            mixed += mine.statistic != r.statistic
+    assert mixed, "comparisons that were found by different statistics are what the table is for"
+    save_diff(diff, tmp_path)
+    pd.testing.assert_frame_equal(open_diff(tmp_path, made, []).checkpoints, side)
+    alone = compare(made, after="new", **QUICK)
+    save_diff(alone, tmp_path)
+    assert not len(open_diff(tmp_path, made, []).checkpoints), "what a comparison of several left is not its own"

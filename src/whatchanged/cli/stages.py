@@ -238,11 +238,12 @@ def report(
         _verify(folder)
         return
     from whatchanged.pipeline import interpret as read
-    from whatchanged.pipeline import labels_of, open_run
+    from whatchanged.pipeline import labels_of, open_run, said_of
     from whatchanged.report import report as make
 
     diff = open_run(folder)
-    typer.echo(make(read(diff, seed=seed, **labels_of(folder, diff))).save(to or folder))
+    findings = read(diff, seed=seed, **labels_of(folder, diff))
+    typer.echo(make(findings, **said_of(folder, diff)).save(to or folder))
 
 
 def _verify(folder: Path) -> None:
@@ -251,8 +252,12 @@ def _verify(folder: Path) -> None:
     found = verify_run(folder)
     for m in found.mismatches:
         typer.echo(f"{m.file}, {m.where}\n  says:   {m.says}\n  should: {m.should}")
+    for reason in found.unverifiable:
+        typer.echo(f"not verifiable: {reason}")
     if found.mismatches:
         differing = len(found.mismatches) + found.left_out
         typer.echo(f"{differing} lines differ from what the run's answers and features give")
+    if not found.holds:
         raise typer.Exit(1)
-    typer.echo(f"all {found.numbers:,} numbers of the report follow from the run's answers and features")
+    kept = " and the replies it keeps" if (folder / "replies").exists() else ""
+    typer.echo(f"all {found.numbers:,} numbers of the report follow from the run's answers and features{kept}")

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whatchanged.artifacts import Diff, Features, Occurrences, Responses
+from whatchanged.diff.checkpoints import checkpoints
 from whatchanged.diff.comparison import Comparison, examine, one_family
 from whatchanged.diff.conditions import conditions
 from whatchanged.diff.contrast import Contrast, contrast
@@ -91,11 +92,15 @@ def compare(
         if len(found) > 1:
             say(f"{one.pairing.after} against {baseline}")
         each.append(examine(one, features, tested=tested, draws=draws, splits=splits, seed=seed, say=say))
-    return _joined(features, families, each, alpha)
+    return _joined(features, families, found, each, alpha)
 
 
 def _joined(
-    features: Features, families: tuple[Occurrences, ...], each: Sequence[Comparison], alpha: float
+    features: Features,
+    families: tuple[Occurrences, ...],
+    found: Sequence[Contrast],
+    each: Sequence[Comparison],
+    alpha: float,
 ) -> Diff:
     """One diff of one or more comparisons with the same baseline."""
     import pandas as pd
@@ -114,6 +119,7 @@ def _joined(
         summary=in_order(summary),
         noises={c.after: c.noise for c in each} if several else {},
         conditions=conditions([c.asked for c in each], alpha),
+        **({"checkpoints": checkpoints(found, [c.table for c in each])} if several else {}),
     )
 
 

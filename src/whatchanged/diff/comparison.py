@@ -10,14 +10,14 @@ import numpy as np
 
 from whatchanged.artifacts import Features, NoiseFloor
 from whatchanged.diff.conditions import Asked, ask
-from whatchanged.diff.contrast import Contrast
+from whatchanged.diff.contrast import SHARES, Contrast
 from whatchanged.diff.length import OK, length_rule
 from whatchanged.diff.replication import replicate
 from whatchanged.diff.slices import slices
 from whatchanged.diff.summary import of_comparison
 from whatchanged.diff.swaps import noise_floor, swap_labels
 from whatchanged.diff.table import build_table
-from whatchanged.stats import benjamini_hochberg
+from whatchanged.stats import benjamini_hochberg, budget_weights
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,11 +53,15 @@ def one_family(contrasts: Sequence[Contrast]) -> list[Contrast]:
     Benjamini-Hochberg holds under positive dependence (Benjamini and Yekutieli, 2001); that the whole
     report keeps its level under exchanged labels is measured in ``tests/diff/test_several.py``.
     """
-    q = benjamini_hochberg(np.concatenate([c.tests.p for c in contrasts]))
+    p = np.concatenate([c.tests.p for c in contrasts])
+    weight = budget_weights(
+        np.concatenate([c.kind for c in contrasts]), ~np.isnan(p), np.array([*SHARES.values()])
+    )
+    q = benjamini_hochberg(p, weight)
     ends = np.cumsum([len(c.tests.p) for c in contrasts])
     return [
-        replace(c, tests=replace(c.tests, q=mine))
-        for c, mine in zip(contrasts, np.split(q, ends[:-1]), strict=True)
+        replace(c, tests=replace(c.tests, weight=worth, q=mine))
+        for c, worth, mine in zip(contrasts, np.split(weight, ends[:-1]), np.split(q, ends[:-1]), strict=True)
     ]
 
 

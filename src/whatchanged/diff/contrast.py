@@ -11,9 +11,15 @@ from numpy.typing import NDArray
 from whatchanged.diff.family import Family
 from whatchanged.diff.signs import Signs, signs
 from whatchanged.diff.units import Pairing
-from whatchanged.stats import SignTestTable, benjamini_hochberg, testable
+from whatchanged.stats import SignTestTable, benjamini_hochberg, budget_weights, testable
 
-__all__ = ["Contrast", "RowTests", "contrast", "row_tests"]
+__all__ = ["SHARES", "Contrast", "RowTests", "contrast", "kinds", "row_tests"]
+
+SHARES = {"feature": 0.5, "observable": 0.25, "lexical": 0.25}
+"""Share of the false discoveries allowed that each kind of row may spend. Observables are few and say most;
+among thousands of features and terms alike they would have to be as strong as any of them."""
+_KINDS = tuple(SHARES)
+_SHARE = np.array(list(SHARES.values()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,18 +31,24 @@ class RowTests:
         tests: Their number, ``[rows]``; 0 means the row is not tested.
         statistic: Index of the test with the smallest p, the first of equals, 0 where not tested.
         p: ``min(1, smallest p × tests)``; NaN where not tested.
-        q: Benjamini-Hochberg over all tested rows; NaN where not tested.
+        weight: What the row is worth by its kind's share of the budget (`SHARES`), ``[rows]``.
+        q: Benjamini-Hochberg over all tested rows with these weights; NaN where not tested.
     """
 
     kept: NDArray[np.bool_]
     tests: NDArray[np.int64]
     statistic: NDArray[np.int64]
     p: NDArray[np.float64]
+    weight: NDArray[np.float64]
     q: NDArray[np.float64]
 
 
 def row_tests(
-    n_after: NDArray[np.int64], n_before: NDArray[np.int64], table: SignTestTable, alpha: float
+    n_after: NDArray[np.int64],
+    n_before: NDArray[np.int64],
+    table: SignTestTable,
+    alpha: float,
+    kind: NDArray[np.int64] | None = None,
 ) -> RowTests:
     """Bonferroni-minimum p of the testable sign tests of each row, and its q.
 
@@ -45,6 +57,7 @@ def row_tests(
         n_before: The same for before.
         table: Sign-test p up to at least the largest number of discordant units.
         alpha: Level; it decides which tests are worth their cost, by discordant counts alone.
+        kind: Position of each row's kind in `SHARES`, ``[rows]``; rows of one kind by default.
     """
     kept = testable(n_after + n_before, alpha)
     tests = kept.sum(axis=0).astype(np.int64)
@@ -52,7 +65,15 @@ def row_tests(
     statistic = np.argmin(p, axis=0).astype(np.int64)
     smallest = np.take_along_axis(p, statistic[None], axis=0)[0]
     row_p = np.where(tests > 0, np.minimum(1.0, np.where(tests > 0, smallest, 1.0) * tests), np.nan)
-    return RowTests(kept=kept, tests=tests, statistic=statistic, p=row_p, q=benjamini_hochberg(row_p))
+    weight = np.ones(len(tests)) if kind is None else budget_weights(kind, tests > 0, _SHARE)
+    return RowTests(
+        kept=kept,
+        tests=tests,
+        statistic=statistic,
+        p=row_p,
+        weight=weight,
+        q=benjamini_hochberg(row_p, weight),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +105,11 @@ class Contrast:
     alpha: float
 
     @property
+    def kind(self) -> NDArray[np.int64]:
+        """Position of each row's kind in `SHARES`, ``[rows]``."""
+        return kinds(self.families)
+
+    @property
     def candidates(self) -> NDArray[np.int64]:
         """Rows at ``q <= alpha``, before the length rule."""
         return np.flatnonzero(self.tests.q <= self.alpha)
@@ -108,7 +134,13 @@ def contrast(families: Sequence[Family], alpha: float) -> Contrast:
         signs=found,
         n_after=n_after,
         n_before=n_before,
-        tests=row_tests(n_after, n_before, table, alpha),
+        tests=row_tests(n_after, n_before, table, alpha, kinds(families)),
         table=table,
         alpha=alpha,
     )
+
+
+def kinds(families: Sequence[Family]) -> NDArray[np.int64]:
+    """Position in `SHARES` of the kind of every row, ``[rows]``."""
+    sizes = [f.occurrences.n_columns for f in families]
+    return np.repeat([_KINDS.index(f.occurrences.kind) for f in families], sizes).astype(np.int64)

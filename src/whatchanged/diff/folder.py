@@ -9,19 +9,30 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from whatchanged.artifacts import CONDITION_COLUMNS, DIFF_COLUMNS, Diff, Features, NoiseFloor, Occurrences
+from whatchanged.artifacts import (
+    CHECKPOINT_COLUMNS,
+    CONDITION_COLUMNS,
+    DIFF_COLUMNS,
+    Diff,
+    Features,
+    NoiseFloor,
+    Occurrences,
+)
 from whatchanged.errors import StoreError
 from whatchanged.store import atomic, read_json, write_json
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["finite", "noise_facts", "open_diff", "save_diff"]
+__all__ = ["finite", "known", "noise_facts", "noise_of", "open_diff", "save_diff"]
 
 
 def save_diff(diff: Diff, folder: Path) -> None:
-    """Write ``diff.parquet``, ``slices.parquet``, ``conditions.parquet`` and, last, ``diff.json``."""
-    for name, table in (("diff", diff.table), ("slices", diff.slices), ("conditions", diff.conditions)):
+    """Write ``diff.parquet`` and the tables beside it and, last, ``diff.json``."""
+    tables = {"diff": diff.table, "slices": diff.slices, "conditions": diff.conditions}
+    if len(diff.checkpoints):
+        tables["checkpoints"] = diff.checkpoints
+    for name, table in tables.items():
         content = io.BytesIO()
         table.to_parquet(content, index=False, engine="pyarrow")
         with atomic(folder / f"{name}.parquet") as temporary:
@@ -50,15 +61,16 @@ def noise_facts(noise: NoiseFloor) -> object:
     )
 
 
-def _noise(facts: Mapping[str, Any]) -> NoiseFloor:
-    known = {k: np.nan if v is None else v for k, v in facts.items()}
+def noise_of(facts: Mapping[str, Any]) -> NoiseFloor:
+    """A noise floor from what JSON holds of it."""
+    read = {k: np.nan if v is None else v for k, v in facts.items()}
     return NoiseFloor(
-        discordant=np.array(known["discordant"], dtype=np.int64),
-        delta=np.array(known["delta"], dtype=np.float64),
-        p=float(known["p"]),
-        draws=int(known["draws"]),
-        any_discovery=float(known["any_discovery"]),
-        lower=float(known["lower"]),
+        discordant=np.array(read["discordant"], dtype=np.int64),
+        delta=np.array(read["delta"], dtype=np.float64),
+        p=float(read["p"]),
+        draws=int(read["draws"]),
+        any_discovery=float(read["any_discovery"]),
+        lower=float(read["lower"]),
     )
 
 
@@ -84,9 +96,11 @@ def open_diff(folder: Path, features: Features, families: Sequence[Occurrences])
         conditions: pd.DataFrame = pd.read_parquet(folder / "conditions.parquet")
     except (OSError, ValueError) as error:
         raise StoreError(f"the diff in {folder} cannot be read ({error}); compare again") from error
+    checkpoints = _checkpoints(folder, facts["summary"])
     for name, found, columns in (
         ("diff", table, DIFF_COLUMNS),
         ("conditions", conditions, CONDITION_COLUMNS),
+        ("checkpoints", checkpoints, CHECKPOINT_COLUMNS),
     ):
         if list(found.columns) != list(columns):
             raise StoreError(f"{folder / name}.parquet is of another version; compare again")
@@ -94,23 +108,39 @@ def open_diff(folder: Path, features: Features, families: Sequence[Occurrences])
         features=features,
         families=(features.occurrences, *families),
         table=table,
-        noise=_noise(facts["noise"]),
+        noise=noise_of(facts["noise"]),
         slices=slices,
-        summary=_known(facts["summary"]),
+        summary=known(facts["summary"]),
         noises={
-            after: _noise(facts["noises"][after])
+            after: noise_of(facts["noises"][after])
             for after in facts["summary"].get("afters", ())
             if after in facts.get("noises", {})
         },
         conditions=conditions,
+        checkpoints=checkpoints,
     )
 
 
-def _known(summary: Mapping[str, Any]) -> dict[str, Any]:
+def _checkpoints(folder: Path, summary: Mapping[str, Any]) -> pd.DataFrame:
+    """The rows of several comparisons side by side; empty of one comparison, and where nothing was found."""
+    import pandas as pd
+
+    kept = folder / "checkpoints.parquet"
+    # a comparison of two leaves none, and one that an earlier comparison of several left is not its own
+    if "comparisons" not in summary or not summary["discovered"] or not kept.exists():
+        return pd.DataFrame(columns=list(CHECKPOINT_COLUMNS))
+    try:
+        found: pd.DataFrame = pd.read_parquet(kept)
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{kept} cannot be read ({error}); compare again") from error
+    return found
+
+
+def known(summary: Mapping[str, Any]) -> dict[str, Any]:
     """A summary as it was before it was written: null becomes NaN, in each comparison too."""
     found: dict[str, Any] = {k: np.nan if v is None else v for k, v in summary.items()}
     if "comparisons" in found:
-        found["comparisons"] = {after: _known(one) for after, one in found["comparisons"].items()}
+        found["comparisons"] = {after: known(one) for after, one in found["comparisons"].items()}
     return found
 
 

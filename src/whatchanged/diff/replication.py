@@ -56,7 +56,7 @@ def replicate(
     units = contrast.pairing.n_units
     tested = np.flatnonzero(contrast.tests.tests)
     signs = contrast.signs.select(tested)
-    place = np.searchsorted(tested, rows)
+    place, kind = np.searchsorted(tested, rows), contrast.kind[tested]
     generator = np.random.default_rng(seed)
     confirmed_rows = np.zeros(len(rows))
     found, confirmed, product, square = 0, 0, 0.0, 0.0
@@ -67,7 +67,7 @@ def replicate(
         more, less = signs.counts(halves)
         size = np.array([units // 2, units - units // 2])
         for a, b in ((0, 1), (1, 0)):
-            tests = row_tests(more[..., a], less[..., a], contrast.table, contrast.alpha)
+            tests = row_tests(more[..., a], less[..., a], contrast.table, contrast.alpha, kind)
             s, index = tests.statistic, np.arange(len(tested))
             net_a = more[s, index, a] - less[s, index, a]
             direction = np.sign(net_a)

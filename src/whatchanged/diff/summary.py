@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,7 +16,7 @@ from whatchanged.diff.replication import Replication
 from whatchanged.diff.swaps import usual_tests
 from whatchanged.stats import exact_limit
 
-__all__ = ["in_order", "of_comparison", "of_several", "tested_by_kind"]
+__all__ = ["in_order", "limit", "of_comparison", "of_several", "tested_by_kind"]
 
 _SUMMED = ("rows", "significant", "discovered", "length_driven", "not_identifiable")
 
@@ -33,6 +34,18 @@ def tested_by_kind(found: Contrast) -> dict[str, int]:
         rows = found.tests.tests[found.start[i] : found.start[i + 1]]
         tested[kind] = tested.get(kind, 0) + int((rows > 0).sum())
     return tested
+
+
+def limit(found: Contrast, tested: int) -> int:
+    """One-sided discordant units that a row of the kind with the smallest weight needs, all alone.
+
+    Args:
+        found: The contrast, its weights over the whole report.
+        tested: Rows tested in the whole report.
+    """
+    worth = found.tests.weight[found.tests.tests > 0]
+    rows = math.ceil(tested / worth.min()) if len(worth) else 0
+    return exact_limit(rows, alpha=found.alpha, tests=usual_tests(found))
 
 
 def of_comparison(
@@ -73,7 +86,7 @@ def of_comparison(
         "rows": found.signs.n_columns,
         "tested": tested_by_kind(found),
         "tests_per_row": usual_tests(found),
-        "limit": exact_limit(tested, alpha=found.alpha, tests=usual_tests(found)),
+        "limit": limit(found, tested),
         "length_before": float(np.median(lengths[pairing.side < 0])),
         "length_after": float(np.median(lengths[pairing.side > 0])),
         "longer_after": float(np.mean(second > first)),

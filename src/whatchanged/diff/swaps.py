@@ -79,6 +79,7 @@ def swap_labels(contrast: Contrast, *, draws: int, seed: int, length: bool = Fal
         stop = max(int(np.searchsorted(kept, done + _BLOCK, side="right")), start + 1)
         p = _row_p(contrast, rows[start:stop], matrices, flips_of_units)
         np.minimum(smallest, p.min(axis=0), out=smallest)
+        p /= contrast.tests.weight[rows[start:stop], None]
         hit = np.nonzero(p <= contrast.alpha)
         draw_of.append(hit[1])
         p_of.append(p[hit])
@@ -115,7 +116,7 @@ def _row_p(
 def _any_discovery(
     draw_of: list[NDArray[np.int64]], p_of: list[NDArray[np.float64]], draws: int, rows: int, alpha: float
 ) -> NDArray[np.bool_]:
-    """Benjamini-Hochberg per draw from its p at or below alpha; larger ones cannot be discovered."""
+    """Benjamini-Hochberg per draw from its weighted p at or below alpha; larger ones cannot be discovered."""
     found = np.zeros(draws, dtype=np.bool_)
     if not draw_of:
         return found
@@ -130,7 +131,7 @@ def _any_discovery(
 def _any_finding(contrast: Contrast, flip: NDArray[np.int64]) -> bool:
     """Whether one swapped report has a row at q <= alpha that survives the length rule."""
     n_after, n_before = contrast.signs.counts(flip)
-    tests = row_tests(n_after, n_before, contrast.table, contrast.alpha)
+    tests = row_tests(n_after, n_before, contrast.table, contrast.alpha, contrast.kind)
     rows = np.flatnonzero(tests.q <= contrast.alpha)
     statistic = tests.statistic[rows]
     direction = np.sign(n_after[statistic, rows] - n_before[statistic, rows])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,14 +13,14 @@ from whatchanged.diff.contrast import Contrast
 from whatchanged.diff.family import STATISTICS
 from whatchanged.diff.length import Verdicts, is_length, observable_rows
 from whatchanged.diff.replication import Replication
-from whatchanged.diff.signs import tallies
+from whatchanged.diff.signs import Tallies, tallies
 from whatchanged.stats import tango
 from whatchanged.text import OBSERVABLES
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["build_table", "reasons"]
+__all__ = ["build_table", "rates", "reasons"]
 
 _COUNTED = np.array([s.startswith("log_") for s in STATISTICS])
 
@@ -34,6 +35,21 @@ def reasons(contrast: Contrast, constant: NDArray[np.bool_]) -> NDArray[np.objec
     return reason
 
 
+def rates(
+    contrast: Contrast, sums: Sequence[Tallies], s: NDArray[np.int64], rows: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Rates before and after of some rows, each by a statistic.
+
+    With one answer a side a presence-like share is the share of answers; elsewhere it is the share of units
+    in which that side has more.
+    """
+    n = contrast.pairing.n_units
+    n_after, n_before = contrast.n_after[s, rows], contrast.n_before[s, rows]
+    having = np.concatenate([t.answers_before for t in sums], axis=1)[s, rows]
+    shares = ~_COUNTED[s] & contrast.pairing.single
+    return np.where(shares, having, n_before) / n, np.where(shares, having - n_before + n_after, n_after) / n
+
+
 def build_table(
     contrast: Contrast, candidates: NDArray[np.int64], verdicts: Verdicts, replication: Replication
 ) -> pd.DataFrame:
@@ -46,12 +62,7 @@ def build_table(
     s = tests.statistic
     n_after, n_before = contrast.n_after[s, rows], contrast.n_before[s, rows]
     sums = [tallies(f) for f in contrast.families]
-    having = np.concatenate([t.answers_before for t in sums], axis=1)[s, rows]
-    # With one answer a side a presence-like share is the share of answers; elsewhere it is the share
-    # of units in which that side has more.
-    shares = ~_COUNTED[s] & pairing.single
-    rate_before = np.where(shares, having, n_before) / n
-    rate_after = np.where(shares, having - n_before + n_after, n_after) / n
+    rate_before, rate_after = rates(contrast, sums, s, rows)
     low, high = tango(n_after, n_before, n)
     per_1000 = {}
     for side, name in ((-1, "units_before"), (1, "units_after")):

@@ -3,54 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from whatchanged.artifacts import Features, NoiseFloor, Occurrences
+from whatchanged.artifacts import Features, Occurrences, Trend
 from whatchanged.diff.compare import all_families, check_level, contrast_on
 from whatchanged.diff.contrast import Contrast
 from whatchanged.diff.length import DRIVEN, OK, UNKNOWN, Verdicts, length_rule
 from whatchanged.diff.replication import Replication, replicate
 from whatchanged.diff.slopes import slopes
-from whatchanged.diff.summary import in_order, tested_by_kind
+from whatchanged.diff.summary import in_order, limit, tested_by_kind
 from whatchanged.diff.swaps import noise_floor, swap_labels, usual_tests
 from whatchanged.diff.trend_table import TREND_COLUMNS, trend_levels, trend_table
 from whatchanged.diff.units import series
-from whatchanged.stats import exact_limit
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 __all__ = ["TREND_COLUMNS", "Trend", "trend"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Trend:
-    """What rises or falls along a series of checkpoints.
-
-    Attributes:
-        features: The features compared.
-        families: Every table that was contrasted, the features' own first.
-        table: One row per column of every family; see `TREND_COLUMNS`.
-        levels: Of rows at q <= alpha: kind, feature, model, step, level (the mean of the row's statistic).
-        noise: The floor from reversing the order within prompts at random.
-        summary: Counts and settings.
-    """
-
-    features: Features
-    families: tuple[Occurrences, ...]
-    table: pd.DataFrame
-    levels: pd.DataFrame
-    noise: NoiseFloor
-    summary: Mapping[str, Any]
-
-    def to_pandas(self) -> pd.DataFrame:
-        """The rows as a table of their own."""
-        return self.table.copy()
 
 
 def trend(
@@ -164,7 +134,7 @@ def _summary(
         "rows": found.signs.n_columns,
         "tested": tested,
         "tests_per_row": usual_tests(found),
-        "limit": exact_limit(sum(tested.values()), alpha=found.alpha, tests=usual_tests(found)),
+        "limit": limit(found, sum(tested.values())),
         "lengths": [float(np.median(lengths[pairing.checkpoint == k])) for k in range(len(steps))],
         "monotone_by_chance": 2 / math.factorial(len(steps)),
         "significant": len(verdict),

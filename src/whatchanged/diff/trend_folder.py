@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from whatchanged.diff.folder import finite, noise_facts
-from whatchanged.diff.trend import Trend
-from whatchanged.store import atomic, write_json
+from whatchanged.artifacts import Features, Occurrences, Trend
+from whatchanged.diff.folder import finite, known, noise_facts, noise_of
+from whatchanged.diff.trend_table import TREND_COLUMNS
+from whatchanged.errors import StoreError
+from whatchanged.store import atomic, read_json, write_json
 
-__all__ = ["save_trend"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["open_trend", "save_trend"]
+
+_TEXTS = ("kind", "feature", "statistic", "length", "tags", "reason", "model")
 
 
 def save_trend(trend: Trend, folder: Path) -> None:
@@ -28,3 +37,51 @@ def save_trend(trend: Trend, folder: Path) -> None:
             "noise": noise_facts(trend.noise),
         },
     )
+
+
+def open_trend(folder: Path, features: Features, families: Sequence[Occurrences]) -> Trend | None:
+    """Read a trend back; ``None`` where the folder has none, or one of other features.
+
+    Args:
+        folder: The run folder.
+        features: Its features.
+        families: The further tables that were tested (observables and lexical terms).
+
+    Raises:
+        StoreError: A file of it is missing, damaged, or of another version.
+    """
+    if not (folder / "trend.json").exists():
+        return None
+    facts = read_json(folder / "trend.json")
+    if facts["fingerprint"] != features.fingerprint:
+        return None
+    table = _read(folder / "trend.csv")
+    if list(table.columns) != list(TREND_COLUMNS):
+        raise StoreError(f"{folder / 'trend.csv'} is of another version; test the trend again")
+    return Trend(
+        features=features,
+        families=(features.occurrences, *families),
+        table=table,
+        levels=_read(folder / "trend_levels.csv"),
+        noise=noise_of(facts["noise"]),
+        summary=known(facts["summary"]),
+    )
+
+
+def _read(path: Path) -> pd.DataFrame:
+    """A table as it was written: a word can be ``null`` or ``NA``, and every digit counts."""
+    import pandas as pd
+
+    try:
+        head: pd.DataFrame = pd.read_csv(path, nrows=0)
+        numbers = [name for name in head.columns if name not in _TEXTS]
+        found: pd.DataFrame = pd.read_csv(
+            path,
+            dtype=dict.fromkeys(_TEXTS, str),
+            keep_default_na=False,
+            na_values=dict.fromkeys(numbers, ""),
+            float_precision="round_trip",
+        )
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{path} cannot be read ({error}); test the trend again") from error
+    return found

@@ -13,6 +13,7 @@ from whatchanged.pipeline.stages import (
     interpret_run,
     labels_of,
     open_run,
+    said_of,
 )
 
 __all__ = [
@@ -30,5 +31,6 @@ __all__ = [
     "load_run",
     "open_run",
     "run",
+    "said_of",
     "trend_run",
 ]

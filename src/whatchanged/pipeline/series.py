@@ -7,12 +7,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from whatchanged.pipeline.progress import Progress
+from whatchanged.pipeline.stages import interpret_run
 from whatchanged.pipeline.timing import timed
+from whatchanged.store import read_json, update_manifest
 
 if TYPE_CHECKING:
     from whatchanged.diff import Trend
 
-__all__ = ["trend_run"]
+__all__ = ["SETTINGS", "trend_run"]
+
+SETTINGS = ("models", "steps", "alpha", "draws", "splits", "seed")
+"""What the manifest records of a trend, so that it can be tested again."""
 
 
 def trend_run(
@@ -26,6 +31,8 @@ def trend_run(
     progress: Progress | None = None,
 ) -> Trend:
     """Test an encoded run folder for trends over its checkpoints, and keep the result beside its diff.
+
+    A report that stands in the folder is written again, with the trend.
 
     Args:
         folder: Run folder.
@@ -53,4 +60,8 @@ def trend_run(
             progress=progress.stage if progress else None,
         )
         save_trend(found, folder)
+    update_manifest(folder, {"trend": {name: found.summary[name] for name in SETTINGS}})
+    if (folder / "report.html").exists():
+        manifest = read_json(folder / "manifest.json")
+        interpret_run(folder, seed=manifest.get("interpret_seed", manifest["seed"]), progress=progress)
     return found

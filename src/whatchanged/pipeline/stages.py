@@ -8,13 +8,20 @@ from typing import TYPE_CHECKING, Any
 from whatchanged.artifacts import Diff, Features, Findings
 from whatchanged.pipeline.progress import Progress
 from whatchanged.pipeline.timing import timed
-from whatchanged.pipeline.wording import Asking, hypotheses_run, label_run, remarks_of, sheet_of
+from whatchanged.pipeline.wording import (
+    Asking,
+    hypotheses_of,
+    hypotheses_run,
+    label_run,
+    remarks_of,
+    sheet_of,
+)
 from whatchanged.store import update_manifest, write_json
 
 if TYPE_CHECKING:
     from whatchanged.report import Report
 
-__all__ = ["compare_run", "encode_run", "interpret", "interpret_run", "labels_of", "open_run"]
+__all__ = ["compare_run", "encode_run", "interpret", "interpret_run", "labels_of", "open_run", "said_of"]
 
 
 def encode_run(
@@ -114,6 +121,21 @@ def labels_of(folder: Path, diff: Diff, source: str | None = None) -> dict[str, 
     return ({} if sheet is None else sheet.options) | ({"remarks": said} if said else {})
 
 
+def said_of(folder: Path, diff: Diff) -> dict[str, Any]:
+    """What a run folder keeps besides its findings, as options of `whatchanged.report`: hypotheses and a trend.
+
+    Args:
+        folder: Run folder.
+        diff: Its diff; a trend of other features is passed over.
+    """
+    from whatchanged.diff.trend_folder import open_trend
+
+    return {
+        "hypotheses": hypotheses_of(folder),
+        "trend": open_trend(folder, diff.features, diff.families[1:]),
+    }
+
+
 def interpret_run(
     folder: Path,
     *,
@@ -172,7 +194,7 @@ def interpret_run(
     if progress and progress.stage:
         progress.stage("report")
     with timed(folder, "report"):
-        made = report(findings)
+        made = report(findings, **said_of(folder, diff))
         made.save(folder)
     update_manifest(folder, {"findings": len(findings), "aside": len(findings.aside), "interpret_seed": seed})
     return made

@@ -1,4 +1,8 @@
-"""Labels and hypotheses of a run: asked for once, and kept in its folder."""
+"""Labels and hypotheses of a run: asked for once, and kept in its folder.
+
+Beside them stand the replies they were made from (``replies/``), and in the manifest who was asked, with which seed, and
+what that took: so they can be made again from the folder alone (`whatchanged.pipeline.remade`).
+"""
 
 from __future__ import annotations
 
@@ -10,14 +14,28 @@ from typing import TYPE_CHECKING, Any
 from whatchanged.artifacts import Diff, Hypotheses
 from whatchanged.pipeline.progress import Progress
 from whatchanged.pipeline.timing import timed
-from whatchanged.store import read_json, write_json
+from whatchanged.store import fingerprint, read_json, update_manifest, write_json
 
 if TYPE_CHECKING:
     from whatchanged.interpret import Asker, LabelSheet
     from whatchanged.llm import Price
     from whatchanged.llm.limited import Purse
 
-__all__ = ["Asking", "hypotheses_run", "label_run", "remarks_of", "sheet_of"]
+__all__ = [
+    "REPLIES",
+    "Asking",
+    "hypotheses_made",
+    "hypotheses_of",
+    "hypotheses_run",
+    "label_run",
+    "labels_made",
+    "remarks_of",
+    "sheet_of",
+    "sheet_print",
+]
+
+REPLIES = "replies"
+"""Folder in a run folder with a copy of every reply that labels, scores or verdicts were made from."""
 
 _DRAWS = 20  # the noise floor of the discovery half is not shown
 
@@ -38,8 +56,8 @@ class Asking:
     purse: Purse | None = None
     prices: Mapping[str, Price] = field(default_factory=dict)
 
-    def asker(self, name: str | None) -> Asker | None:
-        """One of the two, ready to be asked.
+    def asker(self, name: str | None, folder: Path) -> Asker | None:
+        """One of the two, ready to be asked; the run folder gets a copy of what it says.
 
         Raises:
             ValueError: The name is no chat model's.
@@ -53,7 +71,7 @@ class Asking:
             return None
         model = chat_model(name)
         limited = model if self.purse is None else Limited(model, self.purse, self.prices)
-        return Asker(model=limited, store=LabelStore())
+        return Asker(model=limited, store=LabelStore(copies=folder / REPLIES))
 
 
 def sheet_of(folder: Path) -> LabelSheet | None:
@@ -68,18 +86,29 @@ def sheet_of(folder: Path) -> LabelSheet | None:
     return read_sheet(read_json(kept), where=str(kept)) if kept.exists() else None
 
 
+def hypotheses_of(folder: Path) -> Hypotheses | None:
+    """The hypotheses a run folder keeps in ``hypotheses.json``; ``None`` without any.
+
+    Raises:
+        StoreError: The file is damaged.
+    """
+    from whatchanged.interpret import read_hypotheses
+
+    kept = folder / "hypotheses.json"
+    return read_hypotheses(read_json(kept), where=str(kept)) if kept.exists() else None
+
+
 def remarks_of(folder: Path) -> Mapping[str, tuple[str, ...]]:
     """What the hypotheses in ``hypotheses.json`` say, by the id of the finding; empty without any.
 
     Raises:
         StoreError: The file is damaged.
     """
-    from whatchanged.interpret import read_hypotheses, remarks
+    from whatchanged.interpret import remarks
 
-    kept = folder / "hypotheses.json"
-    if not kept.exists():
+    made = hypotheses_of(folder)
+    if made is None:
         return {}
-    made = read_hypotheses(read_json(kept), where=str(kept))
     return remarks(made, before=made.summary["before"], after=made.summary["after"])
 
 
@@ -105,25 +134,28 @@ def label_run(
         ValueError: A name is no chat model's, or there is neither a labeller nor labels to score.
         LLMError: A model cannot be asked; run it again to go on, nothing is paid twice.
     """
+    if progress and progress.stage:
+        progress.stage(f"labels by {asking.writer or 'the run'}, scored by {asking.judge or 'nobody'}")
+    labeller, judge = asking.asker(asking.writer, folder), asking.asker(asking.judge, folder)
+    with timed(folder, "label"):
+        sheet = labels_made(diff, labeller=labeller, judge=judge, known=sheet_of(folder), seed=seed)
+        write_json(folder / "labels.json", sheet.to_dict())
+    record = {"seed": seed, "labeller": _record(labeller), "judge": _record(judge)}
+    update_manifest(folder, {"labels": record})
+    _tell(progress, *sheet.asked.values())
+    return sheet
+
+
+def labels_made(
+    diff: Diff, *, labeller: Asker | None, judge: Asker | None, known: LabelSheet | None, seed: int
+) -> LabelSheet:
+    """Labels of the leading features with their scores; see `whatchanged.interpret.label_findings`."""
     from whatchanged.encode import ShardTokens
     from whatchanged.interpret import interpret, label_findings
 
-    if progress and progress.stage:
-        progress.stage(f"labels by {asking.writer or 'the run'}, scored by {asking.judge or 'nobody'}")
     tokens = ShardTokens(diff.features)
-    with timed(folder, "label"):
-        findings = interpret(diff, tokens=tokens, seed=seed, scored=False)
-        sheet = label_findings(
-            findings,
-            tokens=tokens,
-            labeller=asking.asker(asking.writer),
-            judge=asking.asker(asking.judge),
-            known=sheet_of(folder),
-            seed=seed,
-        )
-        write_json(folder / "labels.json", sheet.to_dict())
-    _tell(progress, *sheet.asked.values())
-    return sheet
+    findings = interpret(diff, tokens=tokens, seed=seed, scored=False)
+    return label_findings(findings, tokens=tokens, labeller=labeller, judge=judge, known=known, seed=seed)
 
 
 def hypotheses_run(
@@ -151,43 +183,53 @@ def hypotheses_run(
         ValueError: A name is no chat model's, or the prompts cannot be split.
         LLMError: A model cannot be asked; run it again to go on, nothing is paid twice.
     """
-    from whatchanged.diff import compare
-    from whatchanged.encode import ShardTokens
-    from whatchanged.interpret import (
-        features_of,
-        hypotheses_json,
-        hypothesise,
-        interpret,
-        split_prompts,
-    )
+    from whatchanged.interpret import hypotheses_json
 
     if progress and progress.stage:
         progress.stage("hypotheses: discover on half of the prompts, verify on the other")
+    writer, judge = asking.asker(asking.writer, folder), asking.asker(asking.judge, folder)
     with timed(folder, "hypotheses"):
-        discovery, held_out = split_prompts(diff.responses, seed)
-        half = compare(
-            features_of(diff.features, discovery),
-            alpha=float(diff.summary["alpha"]),
-            draws=_DRAWS,
-            splits=0,
-            seed=seed,
-        )
         sheet = sheet_of(folder)
         usable = sheet if sheet is not None and sheet.split_seed in {None, seed} else None
-        options = usable.options if usable is not None else {}
-        found = interpret(half, tokens=ShardTokens(half.features), seed=seed, **options)
-        made = hypothesise(
-            found,
-            held_out=held_out,
-            writer=asking.asker(asking.writer),
-            judge=asking.asker(asking.judge),
-            alpha=float(diff.summary["alpha"]),
-            seed=seed,
-        )
+        made = hypotheses_made(diff, sheet=usable, writer=writer, judge=judge, seed=seed)
         names = {"before": diff.responses.before, "after": diff.responses.after}
         write_json(folder / "hypotheses.json", hypotheses_json(made, **names))
+    record = {
+        "seed": seed,
+        "labels": None if usable is None else sheet_print(usable),
+        "writer": _record(writer),
+        "judge": _record(judge),
+    }
+    update_manifest(folder, {"hypotheses": record})
     _tell(progress, *(made.summary[who] for who in ("writer", "judge") if made.summary[who]))
     return made
+
+
+def hypotheses_made(
+    diff: Diff, *, sheet: LabelSheet | None, writer: Asker | None, judge: Asker | None, seed: int
+) -> Hypotheses:
+    """Hypotheses from one half of a diff's prompts, verified on the other; see `whatchanged.hypothesise`."""
+    from whatchanged.diff import compare
+    from whatchanged.encode import ShardTokens
+    from whatchanged.interpret import features_of, hypothesise, interpret, split_prompts
+
+    alpha = float(diff.summary["alpha"])
+    discovery, held_out = split_prompts(diff.responses, seed)
+    half = compare(features_of(diff.features, discovery), alpha=alpha, draws=_DRAWS, splits=0, seed=seed)
+    options = {} if sheet is None else sheet.options
+    found = interpret(half, tokens=ShardTokens(half.features), seed=seed, **options)
+    return hypothesise(found, held_out=held_out, writer=writer, judge=judge, alpha=alpha, seed=seed)
+
+
+def sheet_print(sheet: LabelSheet) -> str:
+    """Fingerprint of what labels lend to hypotheses: the texts, their source, their scores."""
+    content = sheet.to_dict()
+    return fingerprint([content[name] for name in ("source", "labels", "scores")])
+
+
+def _record(asker: Asker | None) -> dict[str, Any] | None:
+    """Who was asked and what that took, for the manifest; the identity finds the replies again."""
+    return None if asker is None else {"identity": dict(asker.model.identity), "took": asker.summary}
 
 
 def _tell(progress: Progress | None, *asked: Mapping[str, Any]) -> None:

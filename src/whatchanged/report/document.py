@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from whatchanged.artifacts import Findings
+from whatchanged.artifacts import Findings, Hypotheses, Trend
 from whatchanged.report import figures, render
 from whatchanged.report.files import findings_json, write_bytes, write_table
 from whatchanged.report.summarise import summarise
@@ -82,11 +82,19 @@ class Report:
         return render.notebook(self.html, f"What changed: {self.page.head.before}")
 
 
-def report(findings: Findings, *, date: str | None = None) -> Report:
+def report(
+    findings: Findings,
+    *,
+    hypotheses: Hypotheses | None = None,
+    trend: Trend | None = None,
+    date: str | None = None,
+) -> Report:
     """Report what changed, for people.
 
     Args:
         findings: The behaviours that changed and the rows set aside.
+        hypotheses: The same in sentences, checked, as `whatchanged.hypothesise` makes them.
+        trend: Of several checkpoints in an order, their trend test, as `whatchanged.trend` makes it.
         date: Shown in the head as it is, such as ``"2026-01-31"``; no clock is read, so equal
             findings give equal reports.
 
@@ -96,4 +104,4 @@ def report(findings: Findings, *, date: str | None = None) -> Report:
     Raises:
         ValueError: If a finding does not belong to the diff it came with.
     """
-    return Report(findings=findings, page=summarise(findings, date=date))
+    return Report(findings=findings, page=summarise(findings, hypotheses=hypotheses, trend=trend, date=date))

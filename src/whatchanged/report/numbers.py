@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["number", "percent", "pixel", "points", "probability", "signed"]
+__all__ = ["dollars", "measure", "number", "percent", "pixel", "points", "probability", "signed"]
 
 MINUS = "\u2212"
 NONE = "\u2013"
@@ -45,6 +45,23 @@ def probability(value: float | None) -> str:
         return f"{value:.3g}"
     mantissa, exponent = f"{value:.1e}".split("e")
     return f"{mantissa}e{int(exponent)}"
+
+
+def measure(value: float | None) -> str:
+    """A signed measure with three digits, without unit: ``-0.00012`` is ``−1.2e-4``."""
+    if value is None or not math.isfinite(value):
+        return NONE
+    if value == 0:
+        return "0"
+    if abs(value) >= 1e-3:
+        return f"{value:+.3g}".replace("-", MINUS)
+    mantissa, exponent = f"{value:+.1e}".split("e")
+    return f"{mantissa.replace('-', MINUS)}e{int(exponent)}"
+
+
+def dollars(value: float | None) -> str:
+    """US dollars, to a hundredth of a cent: ``$0.0123``."""
+    return NONE if value is None or not math.isfinite(value) else f"${value:,.4f}"
 
 
 def number(value: float | None) -> str:

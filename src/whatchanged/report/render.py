@@ -18,6 +18,8 @@ from whatchanged.report.view import Page
 __all__ = ["html", "markdown", "notebook"]
 
 _FILTERS = {
+    "dollars": numbers.dollars,
+    "measure": numbers.measure,
     "number": numbers.number,
     "percent": numbers.percent,
     "pixel": numbers.pixel,
@@ -25,7 +27,7 @@ _FILTERS = {
     "probability": numbers.probability,
     "signed": numbers.signed,
 }
-_WORDS = {"kinds": words.KINDS, "length_words": words.LENGTH}
+_WORDS = {"kinds": words.KINDS, "length_words": words.LENGTH, "verdicts": words.VERDICTS}
 
 
 @cache

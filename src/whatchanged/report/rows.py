@@ -6,12 +6,14 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from whatchanged.artifacts import Diff, Finding
+from whatchanged.artifacts import Diff, Finding, LabelScore
 from whatchanged.report.chart import Axis
-from whatchanged.report.view import Observed, Row, Tag
+from whatchanged.report.view import Bar, Observed, Row, Score, Tag
 from whatchanged.report.words import LENGTH, REASONS, SHARES, TAGS
 
-__all__ = ["line_of", "observed", "record"]
+__all__ = ["line_of", "observed", "record", "standing"]
+
+COIN = 0.5  # share of right decisions that a label which says nothing reaches
 
 
 def record(diff: Diff, index: int) -> Mapping[str, Any]:
@@ -78,6 +80,31 @@ def line_of(diff: Diff, finding: Finding, *, rank: int, anchor: str, axis: Axis,
         bar=axis.bar(finding.delta, finding.lo, finding.hi),
         tags=tags,
         why=_why(length, tags) if aside else (),
+        scores=tuple(
+            _score(score, does)
+            for score, does in (
+                (finding.label_score, "tells held-out texts apart"),
+                (finding.fuzzing_score, "picks the right tokens"),
+            )
+            if score is not None
+        ),
+    )
+
+
+def _score(score: LabelScore, does: str) -> Score:
+    """A label's score; its axis runs from 0 to 1, with a coin in the middle."""
+    at = Axis([1.0])
+    low, mid, high, coin = (at.at(2 * v - 1) for v in (score.lo, score.value, score.hi, COIN))
+    return Score(
+        does=does,
+        value=score.value,
+        lo=score.lo,
+        hi=score.hi,
+        n=score.n,
+        missing=score.missing,
+        method=score.method,
+        bad=score.lo <= COIN,
+        bar=Bar(lo=low, mid=mid, hi=high, zero=coin),
     )
 
 
@@ -86,6 +113,14 @@ def _why(length: str, tags: Sequence[Tag]) -> tuple[str, ...]:
     said = [LENGTH[length]] if length in LENGTH and length != "ok" else []
     said += [t.meaning for t in tags if t.name != length]
     return tuple(dict.fromkeys(said)) or ("an artefact; see its notes",)
+
+
+def standing(row: Mapping[str, Any], *, alpha: float) -> tuple[bool, str]:
+    """Whether a row is a finding, and if it is significant and none, or was not tested, why; else nothing."""
+    q, length, reason = _number(row, "q"), _text(row, "length"), _text(row, "reason")
+    if q <= alpha:
+        return length in {"", "ok"}, "" if length == "ok" else length
+    return False, REASONS.get(reason, reason) if math.isnan(q) else ""
 
 
 def _tag(name: str) -> str:

@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from whatchanged.artifacts import DIFF_COLUMNS, Diff, Finding, Findings
+from whatchanged.artifacts import DIFF_COLUMNS, Diff, Finding, Findings, Hypotheses, Trend
 from whatchanged.report.cards import card_of
 from whatchanged.report.chart import Axis, floor_figure
 from whatchanged.report.comparable import screened
+from whatchanged.report.hypotheses import hypothesis_list
 from whatchanged.report.overview import afters, alpha, baseline, head, lengths, limit, trust
 from whatchanged.report.rows import line_of, observed
+from whatchanged.report.series import series
 from whatchanged.report.view import Floor, Observed, Page, Row
 
 __all__ = ["summarise"]
@@ -21,15 +23,23 @@ CARDS = 120  # findings with a card; the table and findings.json hold all of the
 LEXICAL = 20
 
 
-def summarise(findings: Findings, *, date: str | None = None) -> Page:
+def summarise(
+    findings: Findings,
+    *,
+    hypotheses: Hypotheses | None = None,
+    trend: Trend | None = None,
+    date: str | None = None,
+) -> Page:
     """Make the values of the page.
 
     Args:
         findings: What changed.
+        hypotheses: The same in sentences, checked.
+        trend: The trend test of an ordered series.
         date: Shown in the head as it is; no clock is read.
 
     Returns:
-        The page; equal findings and date give an equal page.
+        The page; equal arguments give an equal page.
 
     Raises:
         ValueError: If a finding does not belong to the diff it came with.
@@ -71,6 +81,10 @@ def summarise(findings: Findings, *, date: str | None = None) -> Page:
         lexical_rows=sum(1 for kind in diff.table["kind"] if kind == "lexical"),
         lexical_significant=sum(1 for row in lexical if float(row["q"]) <= level),
         columns=DIFF_COLUMNS,
+        hypotheses=None
+        if hypotheses is None
+        else hypothesis_list(hypotheses, findings, rows, cards=CARDS, alpha=level),
+        series=series(findings, rows, cards=CARDS, alpha=level, trend=trend),
     )
 
 

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-__all__ = ["DROPPED", "KINDS", "LENGTH", "REASONS", "SHARES", "TAGS"]
+__all__ = [
+    "DROPPED",
+    "DROPPED_HYPOTHESES",
+    "KINDS",
+    "LENGTH",
+    "LEVELS",
+    "REASONS",
+    "SHARES",
+    "TAGS",
+    "VERDICTS",
+]
 
 SHARES: Mapping[str, str] = {
     "presence": "prompts where it occurs at all",
@@ -15,6 +25,9 @@ SHARES: Mapping[str, str] = {
     "closing": "prompts where it occurs in the last 24 tokens",
 }
 """What the two rates are a share of, by statistic."""
+
+LEVELS = frozenset({"presence", "high_presence", "opening", "closing"})
+"""Statistics whose mean at a checkpoint is a share of its answers."""
 
 KINDS: Mapping[str, str] = {
     "feature": "a direction of the sparse autoencoder",
@@ -73,3 +86,21 @@ DROPPED: Mapping[str, str] = {
     "prompts_neither": "prompts neither answered",
 }
 """Why an answer or a prompt did not take part."""
+
+VERDICTS: Mapping[str, str] = {
+    "verified": "as predicted, on held-out prompts that had no part in findings, labels or writing",
+    "consistent": "as predicted, but on prompts that discovery had seen: no verification",
+    "contradicted": "significant the other way: do not quote it",
+    "unconfirmed": "not significant: these prompts decide it neither way",
+    "not_judged": "no decision came, or there was nothing to count",
+}
+"""What each verdict on a hypothesis means; what was verified comes first."""
+
+DROPPED_HYPOTHESES: Mapping[str, str] = {
+    "nothing_to_count": "findings that leave nothing to count",
+    "malformed": "sentences that were no hypothesis",
+    "invented_id": "references to findings that do not exist",
+    "without_finding": "sentences that rest on no finding",
+    "too_many": "sentences beyond the limit",
+}
+"""Why something that was written or looked at became no hypothesis."""
