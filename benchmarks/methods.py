@@ -20,13 +20,14 @@ from whatchanged.diff.family import STATISTICS, Family
 from whatchanged.diff.length import OK, length_rule
 from whatchanged.stats import exact_limit
 
-__all__ = ["GAP", "METHODS", "TOP", "Listing", "judge", "listings", "named"]
+__all__ = ["GAP", "METHODS", "TOP", "Listing", "gaps", "judge", "listings", "named", "published"]
 
 TOP = 10
 GAP = 0.03
 
 METHODS: Mapping[str, str] = {
     "report_behaviour": "whole report, behaviour findings (length rule)",
+    "report_aside": "whole report, what the length rule sets aside",
     "report": "whole report: features, observables, words",
     "features_behaviour": "SAE features, behaviour findings (length rule)",
     "features": "SAE features, default p",
@@ -46,6 +47,7 @@ class Listing:
         statistic: Index of each row's statistic.
         q: Adjusted p; NaN for a rule without a test.
         tested: Rows the method tested.
+        rivals: Rows each row competes with: those tested over its weight.
         tests: Sign tests per tested row, as a rule.
         by_unit: Whether the net change counts signs of units; else it sums differences.
     """
@@ -54,12 +56,19 @@ class Listing:
     statistic: NDArray[np.int64]
     q: NDArray[np.float64]
     tested: int
+    rivals: NDArray[np.int64]
     tests: int = 1
     by_unit: bool = True
 
     def only(self, kept: NDArray[np.bool_]) -> Listing:
         """The same without some rows."""
-        return replace(self, rows=self.rows[kept], statistic=self.statistic[kept], q=self.q[kept])
+        return replace(
+            self,
+            rows=self.rows[kept],
+            statistic=self.statistic[kept],
+            q=self.q[kept],
+            rivals=self.rivals[kept],
+        )
 
 
 def listings(found: Contrast) -> dict[str, Listing]:
@@ -76,7 +85,7 @@ def listings(found: Contrast) -> dict[str, Listing]:
         "features": _listing(found, tests(features), 0),
         "lexical": _listing(found, tests(slice(int(words), None)), int(words)),
         "presence": _listing(found, tests(features, 1), 0),
-        "published": _published(found),
+        "published": published(found),
     }
     for name in ("report", "features", "lexical"):
         whole = listed[name]
@@ -87,6 +96,7 @@ def listings(found: Contrast) -> dict[str, Listing]:
         kept = np.zeros(len(order), dtype=np.bool_)
         kept[order] = verdict == OK
         listed[f"{name}_behaviour"] = whole.only(kept)
+        listed[f"{name}_aside"] = whole.only(~kept)
     return {name: listed[name] for name in METHODS}
 
 
@@ -102,27 +112,34 @@ def _listing(found: Contrast, tests: RowTests, start: int) -> Listing:
         statistic=statistic[order],
         q=q[order],
         tested=len(tested),
+        rivals=np.ceil(len(tested) / tests.weight[rows]).astype(np.int64)[order],
         tests=int(np.bincount(tested).argmax()) if len(tested) else 1,
     )
 
 
-def _published(found: Contrast) -> Listing:
-    """Features whose share of answers differs by more than 3 points, largest gap first."""
+def gaps(found: Contrast) -> NDArray[np.float64]:
+    """Share of after-answers minus share of before-answers with each feature, ``[features]``."""
     family = found.families[0]
     columns = family.occurrences.n_columns
     side = found.pairing.side[family.row]
     column = family.column_of(0, columns)
-    share = [
+    after, before = (
         np.bincount(column[side == s], minlength=columns) / (found.pairing.side == s).sum() for s in (1, -1)
-    ]
-    gap = share[0] - share[1]
-    rows = np.flatnonzero(np.abs(gap) > GAP + 1e-12)  # exactly 3 points is not more than 3
+    )
+    return after - before
+
+
+def published(found: Contrast, least: float = GAP) -> Listing:
+    """Features whose share of answers differs by more than so much, largest gap first."""
+    gap = gaps(found)
+    rows = np.flatnonzero(np.abs(gap) > least + 1e-12)  # exactly 3 points is not more than 3
     order = np.lexsort((rows, -np.abs(gap[rows])))
     return Listing(
         rows=rows[order],
         statistic=np.zeros(len(rows), dtype=np.int64),
         q=np.full(len(rows), np.nan),
-        tested=columns,
+        tested=len(gap),
+        rivals=np.full(len(rows), len(gap)),
         by_unit=False,
     )
 
@@ -177,7 +194,9 @@ def judge(
                 "statistic": STATISTICS[x.statistic[first]],
                 "share": round(float(share[first]), 3),
                 "background": background,
-                "limit": exact_limit(x.tested, alpha=found.alpha, tests=x.tests, background=background),
+                "limit": exact_limit(
+                    int(x.rivals[first]), alpha=found.alpha, tests=x.tests, background=background
+                ),
             }
     return results
 

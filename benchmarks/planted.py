@@ -4,8 +4,9 @@
 
 Before and after are two independent samplings of one model (a true null pair), so run-to-run noise is
 present. Each edit of `edits.EDITS` changes the after-answers of a share (the dose) of the prompts, drawn
-among those to which it applies; all methods of `methods.METHODS` then look at the same draws. Results are
-written as they come: run the same command again to resume, or with more doses or draws to add to them.
+among those to which it applies; all methods of `methods.METHODS` then look at the same draws. Only edited
+answers that a draw uses are encoded. Results are written as they come: run the same command again to resume,
+or with more doses or draws to add to them.
 """
 
 from __future__ import annotations
@@ -30,8 +31,9 @@ from rich.progress import (
 
 from edits import EDITS
 from methods import judge, listings, named
-from planted_tables import show, write_markdown
-from planting import Bench, EditedPair, contrast_of, gather, load_pair, plant
+from planted_section import section
+from planting import Bench, EditedPair, contrast_of, gather, load_pair, needed, plant
+from section import save, show
 from whatchanged.artifacts import Responses
 from whatchanged.diff import compare
 from whatchanged.encode.encode import Encoder, encode
@@ -66,16 +68,19 @@ def main() -> None:
         if result["edits"].get(name, {}).get("texts", texts[name]) != texts[name]:
             raise SystemExit(f"{options.out} holds results of another edit {name!r}; choose another --out")
         result["edits"][name] = {"applies": applies[name], "texts": texts[name]}
+    most = max(_doses_of(options, len(pair.prompts), exact_limit(sae.width, alpha=ALPHA)).values())
+    planted, prompts_of = needed(planted, list(edits), most=most, draws=options.draws, seed=options.seed)
     began = time.perf_counter()
     if "null" not in result or _todo(result, options, applies):
-        bench = _encoded(planted, options, result, console)
+        bench = _encoded(planted, prompts_of, options, result, console)
         _null(bench, result, options.out)
         _check(bench, planted, result, options)
         _cells(bench, result, options, applies, console)
         result["timing"]["last_run_s"] = round(time.perf_counter() - began, 1)
     write_json(options.out, result)
-    write_markdown(result, options.out.with_suffix(".md"))
-    show(result, Console())
+    made = section(result)
+    save(made, options.out.with_suffix(".md"))
+    show(made, Console())
     console.print(f"wrote {options.out} and {options.out.with_suffix('.md')}")
 
 
@@ -121,9 +126,12 @@ def _opened(path: Path, settings: dict[str, Any]) -> dict[str, Any]:
 
 def _doses(result: dict[str, Any], options: argparse.Namespace) -> dict[str, int]:
     """Prompts to edit by name of the dose; the oracle's limit is known once the null is."""
-    prompts = result["settings"]["prompts"]
-    doses = {f"{d:g}": max(1, round(d * prompts)) for d in options.doses}
     oracle = result.get("null", {}).get("oracle", 0)
+    return _doses_of(options, result["settings"]["prompts"], oracle)
+
+
+def _doses_of(options: argparse.Namespace, prompts: int, oracle: int) -> dict[str, int]:
+    doses = {f"{d:g}": max(1, round(d * prompts)) for d in options.doses}
     return doses | {f"x{m:g}": math.ceil(m * oracle) for m in options.multiples}
 
 
@@ -143,7 +151,11 @@ def _bar(console: Console) -> Progress:
 
 
 def _encoded(
-    planted: Responses, options: argparse.Namespace, result: dict[str, Any], console: Console
+    planted: Responses,
+    applies: dict[str, frozenset[str]],
+    options: argparse.Namespace,
+    result: dict[str, Any],
+    console: Console,
 ) -> Bench:
     """Everything encoded, or read from the cache."""
     console.print(f"{len(planted.answers):,} answers, {len(planted.models) - 2} edits")
@@ -156,7 +168,7 @@ def _encoded(
             planted, encoder=encoder, progress=lambda done, all_: bar.update(task, completed=done, total=all_)
         )
     read = time.perf_counter()
-    bench = Bench.of(features, alpha=ALPHA)
+    bench = Bench.of(features, alpha=ALPHA, applies=applies)
     timing = result["timing"]
     if features.encoded:
         timing["encode"] = {

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
 from statistics import median
 from typing import Any
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from methods import METHODS, TOP
 from whatchanged.stats import wilson
-from whatchanged.store import write_text
 
-__all__ = ["show", "tables", "write_markdown"]
+__all__ = ["limits", "tables"]
 
 Rows = list[list[str]]
 
@@ -188,30 +183,49 @@ def _per_edit(result: dict[str, Any], doses: list[str], method: str) -> tuple[li
 
 
 def _best(result: dict[str, Any], doses: list[str]) -> tuple[list[str], Rows]:
-    method, rows = "report_behaviour", []
+    rows = []
     for edit in result["edits"]:
-        dose = _first_dose(result, doses, edit, method)
+        dose = _first_dose(result, doses, edit, "report_behaviour")
         if dose is None:
             rows.append([edit, _never(result, doses, edit), "", "", "", "", ""])
             continue
         cell = result["cells"][f"{edit}|{dose}"]
-        best = [d[method].get("best") for d in cell["draws"]]
-        picked = []
-        for i in range(len(best)):
-            others = Counter(
-                (b["kind"], b["name"], b["statistic"]) for j, b in enumerate(best) if b and j != i
-            )
-            if others:
-                row = others.most_common(1)[0][0]
-                picked.append(next(b for b in best if b and (b["kind"], b["name"], b["statistic"]) == row))
-        if not picked:
-            rows.append([edit, _percent(dose), str(cell["edited"]), "", "", "", ""])
-            continue
-        shown = Counter(f"{b['kind']} {b['name']!r}, {b['statistic']}" for b in picked).most_common(1)[0][0]
-        limit, noise = median(b["limit"] for b in picked), median(b["background"] for b in picked)
-        ratio = f"{cell['edited'] / limit:.2f}"
-        rows.append([edit, _percent(dose), str(cell["edited"]), shown, f"{noise:g}", f"{limit:g}", ratio])
+        row = [edit, _percent(dose), str(cell["edited"])]
+        if picked := _picked(cell):
+            shown = Counter(f"{b['kind']} {b['name']!r}, {b['statistic']}" for b in picked).most_common(1)[0][
+                0
+            ]
+            limit, noise = median(b["limit"] for b in picked), median(b["background"] for b in picked)
+            row += [shown, f"{noise:g}", f"{limit:g}", f"{cell['edited'] / limit:.2f}"]
+        rows.append(row + [""] * (7 - len(row)))
     return ["edit", "dose", "prompts", "best row", "n₀", "limit", "prompts / limit"], rows
+
+
+def _picked(cell: dict[str, Any]) -> list[dict[str, Any]]:
+    """The best attributable row of each draw that other draws of the cell name best, where they do."""
+    best = [d["report_behaviour"].get("best") for d in cell["draws"]]
+    picked = []
+    for i in range(len(best)):
+        others = Counter((b["kind"], b["name"], b["statistic"]) for j, b in enumerate(best) if b and j != i)
+        if others:
+            row = others.most_common(1)[0][0]
+            picked.append(next(b for b in best if b and (b["kind"], b["name"], b["statistic"]) == row))
+    return picked
+
+
+def limits(result: dict[str, Any]) -> dict[str, float | None]:
+    """Per edit: prompts edited at the smallest dose with half of the draws hit, over the exact-test limit.
+
+    The limit is that of the best attributable row at its own noise, the row picked on other draws.
+    """
+    doses = list(dict.fromkeys(c["dose"] for c in result["cells"].values() if c["draws"]))
+    found: dict[str, float | None] = {}
+    for edit in result["edits"]:
+        dose = _first_dose(result, doses, edit, "report_behaviour")
+        cell = result["cells"].get(f"{edit}|{dose}")
+        picked = _picked(cell) if cell else []
+        found[edit] = cell["edited"] / median(b["limit"] for b in picked) if cell and picked else None
+    return found
 
 
 def _null(result: dict[str, Any]) -> tuple[list[str], Rows]:
@@ -221,52 +235,3 @@ def _null(result: dict[str, Any]) -> tuple[list[str], Rows]:
         names = [f"{r['kind']} {r['name']!r} {r['n_before']}→{r['n_after']}" for r in found["rows"]]
         rows.append([title, str(found["findings"]), "; ".join(names[:20])])
     return ["method", "findings", "rows (discordant prompts with more before → more after)"], rows
-
-
-def show(result: dict[str, Any], console: Console) -> None:
-    """The tables in the terminal; per edit, of the product and of the published rule only."""
-    console.print(Text("\n".join(f"{m}: {title}" for m, title in METHODS.items())), "")
-    quiet = [METHODS[m] for m in METHODS if m not in ("report_behaviour", "published")]
-    short = {title: m for m, title in METHODS.items()}
-    for title, head, rows in tables(result):
-        if any(title.endswith(q) for q in quiet):
-            continue
-        table = Table(title=Text(title), title_justify="left", box=None, pad_edge=False)
-        for name in head:
-            table.add_column(Text(name), overflow="fold")
-        for row in rows:
-            table.add_row(*(Text(short.get(c, c)) for c in row))
-        console.print(table, "")
-
-
-def write_markdown(result: dict[str, Any], path: Path) -> None:
-    """All tables as one markdown file."""
-    s, null = result["settings"], result["null"]
-    lines = [
-        "# E2: planted edits",
-        "",
-        f"{s['pair'][0]} against {s['pair'][1]}, {s['prompts']} prompts, SAE {s['sae']['name']} "
-        f"({s['sae']['fingerprint']}), q ≤ {s['alpha']}, seed {s['seed']}. Rows tested without edits: "
-        + ", ".join(f"{k} {v:,}" for k, v in null["tested"].items())
-        + f". An oracle column among the features needs {null['oracle']} prompts.",
-        "",
-    ]
-    if check := result.get("check"):
-        lines += [
-            f"Check: with {check['edited']} prompts edited by {check['edit']!r}, the {check['rows']:,} q of this "
-            f"benchmark's short cut and its {check['behaviour_findings']} behaviour findings equal those of "
-            "`compare` on the edited answers.",
-            "",
-        ]
-    for title, head, rows in tables(result):
-        lines += [
-            f"## {title[0].upper()}{title[1:]}",
-            "",
-            "| " + " | ".join(head) + " |",
-            "|" + " --- |" * len(head),
-        ]
-        lines += [
-            "| " + " | ".join(c.replace("|", "\\|").replace("\n", "\\n") for c in row) + " |" for row in rows
-        ]
-        lines.append("")
-    write_text(path, "\n".join(lines))

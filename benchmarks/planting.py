@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from edits import Edit
 from whatchanged.artifacts import Features, Occurrences, Responses
-from whatchanged.diff.contrast import Contrast, row_tests
+from whatchanged.diff.contrast import Contrast, kinds, row_tests
 from whatchanged.diff.family import STATISTICS, Family, turn
 from whatchanged.diff.signs import signs
 from whatchanged.diff.units import Pairing, pair
@@ -34,6 +34,8 @@ __all__ = [
     "first_prompts",
     "gather",
     "load_pair",
+    "needed",
+    "picks",
     "plant",
 ]
 
@@ -85,6 +87,34 @@ def gather(table: Occurrences, rows: NDArray[np.int64]) -> Occurrences:
     )
 
 
+def picks(edit: str, applies: int, seed: int, draw: int) -> NDArray[np.int64]:
+    """Order in which one draw takes the prompts an edit applies to, given in the order of the pairing."""
+    return np.random.default_rng([seed, zlib.crc32(edit.encode()), draw]).permutation(applies)
+
+
+def needed(
+    planted: Responses, edits: Sequence[str], *, most: int, draws: int, seed: int
+) -> tuple[Responses, dict[str, frozenset[str]]]:
+    """Only the edited answers that the draws use, and to which prompts each edit applies.
+
+    Args:
+        planted: The pair with every edited answer.
+        edits: Names of the edits.
+        most: Largest number of prompts a draw edits.
+        draws: Number of draws.
+        seed: Of the draws.
+    """
+    position = {p: i for i, p in enumerate(pair(planted, *planted.models[:2]).prompts)}
+    applies = {e: frozenset(p for p in planted.rows(e) if p in position) for e in edits}
+    used = set()
+    for edit, prompts in applies.items():
+        ordered = sorted(prompts, key=position.__getitem__)
+        for draw in range(draws):
+            used |= {(edit, ordered[i]) for i in picks(edit, len(ordered), seed, draw)[:most]}
+    kept = tuple(a for a in planted.answers if a.model not in applies or (a.model, a.prompt_id) in used)
+    return replace(planted, answers=kept), applies
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
     """A pair with all its edited answers, encoded and counted once.
@@ -97,6 +127,7 @@ class Bench:
         pairing: The unedited pair.
         signs: Look-up of the sign test.
         alpha: False discovery rate.
+        applies: Prompts to which each edit applies, where only some of its answers were encoded.
     """
 
     responses: Responses
@@ -105,9 +136,12 @@ class Bench:
     pairing: Pairing
     signs: SignTestTable
     alpha: float
+    applies: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, features: Features, *, alpha: float) -> Bench:
+    def of(
+        cls, features: Features, *, alpha: float, applies: Mapping[str, frozenset[str]] | None = None
+    ) -> Bench:
         """Count words and pair the answers of encoded responses whose first two models are the pair."""
         responses = features.responses
         pairing = pair(responses, responses.before, responses.after)
@@ -120,6 +154,7 @@ class Bench:
             pairing=pairing,
             signs=SignTestTable.up_to(pairing.n_units),
             alpha=alpha,
+            applies=applies or {},
         )
 
     def edited(self, edit: str | None) -> EditedPair:
@@ -131,12 +166,15 @@ class Bench:
         after = np.full(len(position), -1)
         mine = np.flatnonzero(self.pairing.side > 0)
         after[self.pairing.prompt[mine]] = mine
+        encoded = {p: i for i, (p, _) in enumerate(found)}
+        every = sorted(position[p] for p in self.applies.get(edit or "", rows) if p in position)
         return EditedPair(
             name=edit or "",
             families=tuple(gather(t, answers) for t in self.families),
             pairing=replace(self.pairing, answers=np.arange(len(self.pairing.answers))),
             spot=after[[p for p, _ in found]].astype(np.int64),
             prompts=tuple(self.pairing.prompts[p] for p, _ in found),
+            order=np.array([encoded.get(p, -1) for p in every], dtype=np.int64),
         )
 
 
@@ -150,6 +188,8 @@ class EditedPair:
         pairing: The unedited pair, in rows of these tables.
         spot: Row of the unedited answer that each edited answer can take the place of.
         prompts: Its prompt id.
+        order: Which edited answer belongs to each prompt the edit applies to, in pairing order; -1 where
+            it was not encoded.
     """
 
     name: str
@@ -157,16 +197,21 @@ class EditedPair:
     pairing: Pairing
     spot: NDArray[np.int64]
     prompts: tuple[str, ...]
+    order: NDArray[np.int64]
 
     @property
     def applies(self) -> int:
         """Prompts to which the edit applies."""
-        return len(self.spot)
+        return len(self.order)
 
     def chosen(self, edited: int, *, seed: int, draw: int) -> NDArray[np.int64]:
         """Which edited answers one draw uses; a larger dose of the same draw contains the smaller."""
-        rng = np.random.default_rng([seed, zlib.crc32(self.name.encode()), draw])
-        return np.sort(rng.permutation(self.applies)[:edited])
+        picked: NDArray[np.int64] = np.sort(self.order[picks(self.name, self.applies, seed, draw)[:edited]])
+        if len(picked) and picked[0] < 0:
+            raise ValueError(
+                f"draw {draw} of {self.name!r} uses answers that were not encoded; encode more draws"
+            )
+        return picked
 
     def with_edits(self, chosen: NDArray[np.int64]) -> Pairing:
         """The pair with the chosen answers edited."""
@@ -197,7 +242,7 @@ def contrast_of(
         signs=found,
         n_after=n_after,
         n_before=n_before,
-        tests=row_tests(n_after, n_before, table, alpha),
+        tests=row_tests(n_after, n_before, table, alpha, kinds(turned)),
         table=table,
         alpha=alpha,
     )

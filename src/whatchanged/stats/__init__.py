@@ -4,13 +4,14 @@ from whatchanged.stats.binomial import SignTestTable, sign_test, smallest_attain
 from whatchanged.stats.exchange import exchange_test, smallest_exchange
 from whatchanged.stats.firth import FirthFit, firth_pairs
 from whatchanged.stats.intervals import clopper_pearson, median_interval, newcombe_paired, tango, wilson
-from whatchanged.stats.multiplicity import benjamini_hochberg, simes
+from whatchanged.stats.multiplicity import benjamini_hochberg, budget_weights, simes
 from whatchanged.stats.power import exact_limit
 
 __all__ = [
     "FirthFit",
     "SignTestTable",
     "benjamini_hochberg",
+    "budget_weights",
     "clopper_pearson",
     "exact_limit",
     "exchange_test",
