@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from whatchanged.artifacts import Features, Occurrences, Trend
 from whatchanged.diff.folder import finite, known, noise_facts, noise_of
@@ -72,6 +72,9 @@ def _read(path: Path) -> pd.DataFrame:
     """A table as it was written: a word can be ``null`` or ``NA``, and every digit counts."""
     import pandas as pd
 
+    # from 3.1 on pandas reads every digit by itself, and warns when asked to
+    exact = tuple(map(int, pd.__version__.split(".")[:2])) >= (3, 1)
+    precision: Literal["round_trip"] | None = None if exact else "round_trip"
     try:
         head: pd.DataFrame = pd.read_csv(path, nrows=0)
         numbers = [name for name in head.columns if name not in _TEXTS]
@@ -80,7 +83,7 @@ def _read(path: Path) -> pd.DataFrame:
             dtype=dict.fromkeys(_TEXTS, str),
             keep_default_na=False,
             na_values=dict.fromkeys(numbers, ""),
-            float_precision="round_trip",
+            float_precision=precision,
         )
     except (OSError, ValueError) as error:
         raise StoreError(f"{path} cannot be read ({error}); test the trend again") from error
