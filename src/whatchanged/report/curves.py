@@ -10,8 +10,14 @@ from whatchanged.report.view import Curve, Point
 
 __all__ = ["Scale", "level_curve"]
 
-HEIGHT, PAD, SPACE, EDGE = 52.0, 6.0, 30.0, 10.0
-"""In drawing units: height, room above and below, distance of two checkpoints, room left and right."""
+HEIGHT, PAD, EDGE = 66.0, 5.0, 8.0
+"""In drawing units: height, room above and below, room left and right."""
+_SPACE, _WIDEST = 32.0, 144.0  # of two checkpoints; of all
+
+
+def _space(checkpoints: int) -> float:
+    """Distance of two checkpoints."""
+    return min(_SPACE, _WIDEST / max(checkpoints - 1, 1))
 
 
 class Scale:
@@ -41,9 +47,10 @@ class Scale:
                 does not exist leaves its place empty.
         """
         base = Point(x=EDGE, y=self.at(0), lo=self.at(0), hi=self.at(0), strong=False, sign="base")
+        space = _space(len(changes) + 1)
         points = [base] + [
             Point(
-                x=EDGE + i * SPACE,
+                x=EDGE + i * space,
                 y=self.at(delta),
                 lo=self.at(lo if math.isfinite(lo) else delta),
                 hi=self.at(hi if math.isfinite(hi) else delta),
@@ -64,10 +71,11 @@ def level_curve(levels: Sequence[float], *, strong: bool) -> Curve:
     def at(value: float) -> float:
         return PAD + room * ((high - value) / (high - low) if high > low else 0.5)
 
+    space = _space(len(levels))
     sign = "more" if levels[-1] > levels[0] else "less" if levels[-1] < levels[0] else "same"
     points = [
         Point(
-            x=EDGE + i * SPACE,
+            x=EDGE + i * space,
             y=at(v),
             lo=at(v),
             hi=at(v),
@@ -81,7 +89,7 @@ def level_curve(levels: Sequence[float], *, strong: bool) -> Curve:
 
 def _curve(points: Sequence[Point], checkpoints: int, zero: float) -> Curve:
     return Curve(
-        width=2 * EDGE + (checkpoints - 1) * SPACE,
+        width=2 * EDGE + (checkpoints - 1) * _space(checkpoints),
         height=HEIGHT,
         zero=zero,
         path="M" + " L".join(f"{p.x:.1f} {p.y:.1f}" for p in points),

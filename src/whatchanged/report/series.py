@@ -12,7 +12,7 @@ from whatchanged.report.overview import afters, baseline
 from whatchanged.report.rows import standing
 from whatchanged.report.trends import Slopes, trend_list
 from whatchanged.report.view import Behaviour, Cell, Row, Series
-from whatchanged.report.words import LEVELS, SHARES
+from whatchanged.report.words import LEVELS, STATISTICS
 
 __all__ = ["series"]
 
@@ -109,7 +109,7 @@ def _behaviour(lead: _Lead, place: _Places, scale: Scale, slopes: Slopes | None,
         bad_label=lead.row.bad_label,
         kind=lead.row.kind,
         anchor=place.leading[lead.row.anchor],
-        share=SHARES.get(statistic, f"prompts with more of it by {statistic}"),
+        by=STATISTICS.get(statistic, f"by {statistic}"),
         rates=(*before, *(float(record["rate_after"]) for record in lead.side)) if level else (),
         cells=cells,
         curve=scale.curve([(c.delta, c.lo, c.hi, c.found) for c in cells]),

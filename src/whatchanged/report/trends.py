@@ -87,7 +87,7 @@ def trend_list(trend: Trend, slopes: Slopes, *, covered: Collection[Key]) -> Tre
         tested=sum(said["tested"].values()),
         found=int(said["discovered"]),
         aside=int(said["length_driven"]) + int(said["not_identifiable"]),
-        by_chance=float(said["monotone_by_chance"]),
+        one_in=round(1 / float(said["monotone_by_chance"])),
         draws=trend.noise.draws,
         any_discovery=trend.noise.any_discovery,
         lower=trend.noise.lower,

@@ -12,6 +12,7 @@ __all__ = [
     "LEVELS",
     "REASONS",
     "SHARES",
+    "STATISTICS",
     "TAGS",
     "VERDICTS",
 ]
@@ -25,6 +26,16 @@ SHARES: Mapping[str, str] = {
     "closing": "prompts where it occurs in the last 24 tokens",
 }
 """What the two rates are a share of, by statistic."""
+
+STATISTICS: Mapping[str, str] = {
+    "presence": "answers that have it",
+    "high_presence": "answers that have it strongly (above its pooled 80th percentile)",
+    "log_count": "by how often it occurs",
+    "log_maximum": "by how strong it gets",
+    "opening": "answers that have it in the first 16 tokens",
+    "closing": "answers that have it in the last 24 tokens",
+}
+"""What checkpoints are set side by side by."""
 
 LEVELS = frozenset({"presence", "high_presence", "opening", "closing"})
 """Statistics whose mean at a checkpoint is a share of its answers."""

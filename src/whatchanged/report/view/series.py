@@ -98,7 +98,7 @@ class Behaviour:
     Attributes:
         label, bad_label, kind: Of the finding.
         anchor: Fragment name of its card; empty without one.
-        share: What its statistic is a share of, in words.
+        by: Its statistic in words.
         rates: Share of answers that have it at each checkpoint, the baseline first; empty where its
             statistic is no such share.
         cells: One per checkpoint compared.
@@ -110,7 +110,7 @@ class Behaviour:
     bad_label: bool
     kind: str
     anchor: str
-    share: str
+    by: str
     rates: tuple[float, ...]
     cells: tuple[Cell, ...]
     curve: Curve
@@ -142,7 +142,7 @@ class TrendList:
         tested: Rows tested.
         found: Rows with a trend that survive the length rule.
         aside: Significant rows that length explains, or that cannot be told apart from it.
-        by_chance: Share of rows without any change that are monotone over so many checkpoints.
+        one_in: Of how many rows without any change one is monotone over so many checkpoints.
         draws, any_discovery, lower: Random reversals, the share of them with any discovery, and the lower
             end of its one-sided 95 % interval.
         lines: Leading rows with a trend that are part of no behaviour of the table.
@@ -156,7 +156,7 @@ class TrendList:
     tested: int
     found: int
     aside: int
-    by_chance: float
+    one_in: int
     draws: int
     any_discovery: float
     lower: float
