@@ -283,8 +283,8 @@ def _lines(result: dict[str, Any]) -> tuple[str, ...]:
         ),
         "Truncation: of two samplings of one model each prompt decides by a coin which is cut, on all prompts, "
         "so every draw is another data set with run-to-run noise in it; a model cut against itself is read on "
-        "random halves of the prompts. A draw is a whole report with the length rule; one draw of each was held "
-        "against compare() on answers that really were cut, bit for bit. Bounds are one-sided 95 % "
+        "random halves of the prompts. A draw is a whole report with the length rule; one reading of each was "
+        "held against compare() on answers that really were cut, bit for bit. Bounds are one-sided 95 % "
         "Clopper-Pearson over draws, given these answers. A bar is met when the upper one is at most .05, missed "
         "when the share is above; between the two the run was too small to say.",
     )
@@ -322,7 +322,7 @@ def _series_grids(series: dict[str, Any]) -> tuple[Grid, ...]:
             _q(r["q"]),
             r["length"],
         )
-        for name in series["amounts"]
+        for name in sorted(series["amounts"])
         for p in pairs
         for r in (p["named"][name],)
     )

@@ -27,7 +27,7 @@ from whatchanged.diff.units import Pairing, pair
 from whatchanged.responses import load
 from whatchanged.stats import SignTestTable, benjamini_hochberg, sign_test
 from whatchanged.store import fingerprint
-from whatchanged.text import families as text_families
+from whatchanged.text import lexical, observables
 
 __all__ = [
     "CUTS",
@@ -132,7 +132,8 @@ class CutPair:
         share = np.concatenate(left)
         return cls(
             features=part,
-            families=(part.occurrences, *text_families(responses)),
+            # Terms under 5 prompts, so that a half keeps what it would keep on its own.
+            families=(part.occurrences, observables(responses), lexical(responses, min_prompts=5)),
             pairings=tuple(pairings),
             signs=SignTestTable.up_to(pairings[0].n_units),
             alpha=alpha,
@@ -266,15 +267,18 @@ def cell_of(name: str, models: Sequence[str], responses: Responses) -> dict[str,
 def fill(cell: dict[str, Any], pair: CutPair, *, draws: int, seed: int, step: Callable[[], None]) -> None:
     """Add draws to a cell until it has as many as are wanted; call `step` after each.
 
-    A cell without draws first holds one against `compare`, as ``check``.
+    A cell without draws first holds one reading against `compare`, as ``check``: a draw of coin flips, or
+    all prompts where draws are halves (of openings that always go on alike `lexical` keeps the longest, and
+    in a half more of them do; there the draw tests a few terms more).
     """
     name = cell["name"]
     if "check" not in cell:
-        cell["check"] = held(pair, pair.drawn(name, seed=seed, draw=0))
-        cell["all"] = read_draw(pair.contrast(pair.pairings[0]))
+        whole = pair.pairings[0]
+        cell["check"] = held(pair, pair.drawn(name, seed=seed, draw=0) if len(pair.pairings) > 1 else whole)
+        cell["all"] = read_draw(pair.contrast(whole))
         cell |= {
             "by": pair.by,
-            "units": pair.pairings[0].n_units,
+            "units": whole.n_units,
             "changed": round(pair.changed, 4),
             "kept": round(pair.kept, 4),
         }
