@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from real_reading import Reading
+from real_reading import PairReport
 from whatchanged.artifacts import Finding
 from whatchanged.interpret.concordance import named_observables
 from whatchanged.stats import benjamini_hochberg, sign_test
@@ -59,10 +59,10 @@ class Counts:
         return self.after - self.before
 
 
-def count(reading: Reading) -> Counts:
+def count(report: PairReport) -> Counts:
     """Count every observable anew, prompt by prompt."""
-    table = reading.diff.family("observable")
-    responses = reading.responses
+    table = report.diff.family("observable")
+    responses = report.responses
     values = np.zeros((len(responses.answers), table.n_columns))
     values[table.row, table.column] = table.total
     sides = []
@@ -87,19 +87,17 @@ def count(reading: Reading) -> Counts:
     )
 
 
-def measure(reading: Reading) -> dict[str, Any]:
+def measure(report: PairReport) -> dict[str, Any]:
     """Sign errors and coverage of one pair."""
-    counts = count(reading)
-    entries = [(f, "finding") for f in reading.findings.items] + [
-        (f, "aside") for f in reading.findings.aside
-    ]
+    counts = count(report)
+    entries = [(f, "finding") for f in report.findings.items] + [(f, "aside") for f in report.findings.aside]
     return {
-        "findings": len(reading.findings.items),
-        "aside": len(reading.findings.aside),
+        "findings": len(report.findings.items),
+        "aside": len(report.findings.aside),
         "named": [c for f, where in entries for c in _checks(f, where, _named(f), counts)],
         "quoted": [c for f, where in entries for c in _checks(f, where, _quoted(f), counts)],
         "warnings": sum(len(f.contradicts) for f, _ in entries),
-        "coverage": list(_coverage(reading, counts)),
+        "coverage": list(_coverage(report, counts)),
     }
 
 
@@ -163,9 +161,9 @@ def _checks(
         }
 
 
-def _coverage(reading: Reading, counts: Counts) -> Iterator[dict[str, Any]]:
+def _coverage(report: PairReport, counts: Counts) -> Iterator[dict[str, Any]]:
     """Where the report has each observable that changed by its own test."""
-    table, findings = reading.diff.table, reading.findings
+    table, findings = report.diff.table, report.findings
     place = {
         str(name): int(i)
         for i, name in zip(
@@ -174,7 +172,7 @@ def _coverage(reading: Reading, counts: Counts) -> Iterator[dict[str, Any]]:
             strict=True,
         )
     }
-    for i in np.flatnonzero(counts.q <= reading.alpha):
+    for i in np.flatnonzero(counts.q <= report.alpha):
         name, row = counts.names[i], place[counts.names[i]]
         yield {
             "observable": name,
@@ -186,7 +184,7 @@ def _coverage(reading: Reading, counts: Counts) -> Iterator[dict[str, Any]]:
             or ("agrees with a finding" if any(name in f.agrees for f in findings.items) else "")
             or (
                 "no room in the table"
-                if table["q"].iloc[row] <= reading.alpha
+                if table["q"].iloc[row] <= report.alpha
                 else "q above .05 in the whole report"
             ),
         }

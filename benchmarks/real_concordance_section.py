@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from section import Bar, Grid, Section
+from whatchanged.stats import clopper_pearson
 
 __all__ = ["section"]
 
@@ -74,13 +75,13 @@ def section(result: Mapping[str, Any]) -> Section:
             Bar(
                 claim="findings whose named property moved the other way by the raw count, beyond chance, unflagged",
                 wanted="0",
-                got=f"{len(clear)} of {len(named)} named properties, {len(pairs)} pairs",
+                got=f"{_at_most(len(clear), len(named))} named properties of {len(pairs)} pairs",
                 met=not clear if named else None,
             ),
             Bar(
                 claim="the same, however small the raw difference",
                 wanted="0",
-                got=f"{len(open_)} of {len(named)}",
+                got=_at_most(len(open_), len(named)),
                 met=not open_ if named else None,
             ),
             *_constructed_bar(constructed),
@@ -105,6 +106,13 @@ _HEAD = (
 _ERROR_HEAD = (
     "pair", "finding", "label", "property", "finding says", "raw before → after", "beyond chance", "flagged",
 )  # fmt: skip
+
+
+def _at_most(count: int, n: int) -> str:
+    """A count with the one-sided 95 % upper bound of its share; the unit is a property under a finding."""
+    if not n:
+        return "0 of 0"
+    return f"{count} of {n} (share ≤ {float(clopper_pearson(count, n, side='upper')[1]):.3f})"
 
 
 def _q(value: float | None) -> str:
@@ -132,7 +140,8 @@ def _constructed_lines(made: Mapping[str, Any] | None) -> tuple[str, ...]:
         f"{made['double_spaces']} before-answers and numbered items in {made['numbered']} after-answers. The features "
         f"that fall and fire at least half on double blanks ({len(made['features'])}) are given the imported label "
         f"“{made['label']}”. It is read with every observable, and once more with the observable of double blanks "
-        "withheld, as no regular expression may exist for what a feature fires on.",
+        "withheld, as no regular expression may exist for what a feature fires on; and, as a control, with the right "
+        f"label “{made['control']['label']}”.",
     )
 
 
@@ -141,12 +150,20 @@ def _constructed_bar(made: Mapping[str, Any] | None) -> tuple[Bar, ...]:
         return ()
     shown = [e for r in made["readings"].values() for e in r["labelled"]]
     warned = sum(e["warned"] for e in shown)
+    control = made["control"]["labelled"]
+    false = sum(bool(e["contradicts"]) for e in control)
     return (
         Bar(
             claim="constructed double-space feature labelled as numbered lists: the warning stands wherever it is shown",
             wanted="all, and shown at least once",
             got=f"{warned} of {len(shown)} entries with that label",
             met=warned == len(shown) if shown else None,
+        ),
+        Bar(
+            claim="the same features with the right label: no warning",
+            wanted="0",
+            got=f"{false} of {len(control)} entries with that label",
+            met=not false if control else None,
         ),
     )
 

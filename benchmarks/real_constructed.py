@@ -18,16 +18,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edits import EDITS
+from program import Reading
 from whatchanged.artifacts import Diff, Features, Finding, Occurrences, Responses
 from whatchanged.diff import compare
 from whatchanged.encode import ShardTokens
-from whatchanged.encode.encode import Encoder, encode
 from whatchanged.interpret import ImportedLabels, interpret, read_labels
 from whatchanged.text import families
 
 __all__ = ["LABEL", "construct", "constructed"]
 
 LABEL = "enumerated lists"
+RIGHT = "double spaces"  # what the features do fire on; no warning may stand under it
 NAMED = "numbered_items"
 WITHHELD = "double_spaces"
 SHARE = 0.5  # of a feature's activation that stands on double blanks
@@ -58,24 +59,28 @@ def _numbered(text: str) -> str | None:
     return "\n\n".join(f"{i}. {p}" for i, p in enumerate(paragraphs, start=1))
 
 
-def constructed(responses: Responses, encoder: Encoder, *, alpha: float, seed: int) -> dict[str, Any]:
+def constructed(responses: Responses, encoded: Reading, *, alpha: float, seed: int) -> dict[str, Any]:
     """Plant, encode, compare, import the label and read the report, with every observable and without one."""
     planted, made = construct(responses)
-    features = encode(planted, encoder=encoder)
+    features = encoded(planted)
     whole = families(planted)
     withheld = tuple(_without(t, WITHHELD) if t.kind == "observable" else t for t in whole)
     readings: dict[str, Any] = {}
+    control: dict[str, Any] = {"labelled": []}
     chosen: list[int] = []
     for name, extra in (("every observable", whole), ("double blanks withheld", withheld)):
         diff = compare(features, extra=extra, alpha=alpha, draws=1, splits=0, seed=seed)
         chosen = chosen or _on_blanks(diff, features)
-        readings[name] = _read(diff, features, chosen, seed) if chosen else _empty(diff)
+        readings[name] = _read(diff, features, chosen, LABEL, seed) if chosen else _empty(diff)
+        if extra is whole and chosen:
+            control = _read(diff, features, chosen, RIGHT, seed)
     return {
         "prompts": len(planted.prompts),
         **made,
         "label": LABEL,
         "features": [int(c) for c in chosen],
         "readings": readings,
+        "control": {"label": RIGHT, "labelled": control["labelled"]},
     }
 
 
@@ -125,9 +130,9 @@ def _share_on_blanks(features: Features) -> NDArray[np.float64]:
     return np.where(everywhere > 0, there / np.where(everywhere > 0, everywhere, 1.0), 0.0)
 
 
-def _read(diff: Diff, features: Features, chosen: list[int], seed: int) -> dict[str, Any]:
+def _read(diff: Diff, features: Features, chosen: list[int], label: str, seed: int) -> dict[str, Any]:
     """The report with the label imported: entries that show it, and entries the features were merged into."""
-    labels = _imported(chosen, width=features.occurrences.n_columns)
+    labels = _imported(chosen, label, width=features.occurrences.n_columns)
     found = interpret(
         diff, tokens=ShardTokens(features), seed=seed, labels=labels.texts, label_source=labels.source
     )
@@ -165,15 +170,16 @@ def _entry(finding: Finding, where: str) -> Mapping[str, Any]:
         "tags": list(finding.tags),
         "delta": finding.delta,
         "warned": NAMED in finding.contradicts,
+        "contradicts": list(finding.contradicts),
     }
 
 
-def _imported(chosen: list[int], *, width: int) -> ImportedLabels:
+def _imported(chosen: list[int], label: str, *, width: int) -> ImportedLabels:
     """The label as a user imports it: from a table of features and labels."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "labels.csv"
         with path.open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(["feature", "label"])
-            writer.writerows((c, LABEL) for c in chosen)
+            writer.writerows((c, label) for c in chosen)
         return read_labels(path, width=width)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from real_reading import Reading
+from real_reading import PairReport
 from section import Bar, Grid, Section
 from whatchanged.diff import discovered
 
@@ -28,27 +28,27 @@ MEASURES = {
 }
 
 
-def measure(reading: Reading, *, seed: int) -> dict[str, Any]:
+def measure(report: PairReport, *, seed: int) -> dict[str, Any]:
     """How much changed between two models, by three measures."""
-    effect, low, high = _effect(reading, seed)
+    effect, low, high = _effect(report, seed)
     return {
-        "behaviour_rows": int(discovered(reading.diff).sum()),
-        "rows_at_alpha": int((reading.diff.table["q"] <= reading.alpha).sum()),
-        "findings": len(reading.findings),
-        "left_out": int(reading.findings.summary["left_out"]),
+        "behaviour_rows": int(discovered(report.diff).sum()),
+        "rows_at_alpha": int((report.diff.table["q"] <= report.alpha).sum()),
+        "findings": len(report.findings),
+        "left_out": int(report.findings.summary["left_out"]),
         "effect": effect,
         "effect_low": low,
         "effect_high": high,
     }
 
 
-def _effect(reading: Reading, seed: int) -> tuple[float, float, float]:
+def _effect(report: PairReport, seed: int) -> tuple[float, float, float]:
     """Size of the change of presence, noise taken away, with a 95 % jackknife interval over prompts.
 
     The net of n prompts, d of them discordant, has mean square n (n - 1) delta² + d, so (net² - d) / (n (n - 1))
     estimates a feature's squared delta without bias; the mean over all features of the SAE is taken, then the root.
     """
-    found = reading.contrast
+    found = report.contrast
     columns = found.families[0].occurrences.n_columns
     matrix = found.signs.matrix(0)[:columns].astype(np.float64)
     group = np.random.default_rng(seed).permutation(found.pairing.n_units) % GROUPS

@@ -11,18 +11,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 
 import real_concordance
 import real_concordance_section
@@ -30,15 +21,13 @@ import real_magnitude
 import real_redundancy
 import real_replication
 from planting import load_pair
+from program import ALPHA, Reading, opened, options_of, settings_of
 from real_constructed import constructed
-from real_reading import DEFAULT_PAIRS, Reading, class_of, key_of, read
+from real_reading import DEFAULT_PAIRS, PairReport, class_of, key_of, read
 from section import Section, markdown, show
 from whatchanged.artifacts import Responses
-from whatchanged.encode.encode import Encoder
-from whatchanged.encode.registry import load_sae
-from whatchanged.store import fingerprint, read_json, write_json, write_text
+from whatchanged.store import fingerprint, write_json, write_text
 
-ALPHA = 0.05
 CONSTRUCTED = ("vicuna-13b-v1.5-togetherai", "vicuna-13b-v1.5")
 MEASUREMENTS = ("magnitude", "concordance", "redundancy", "replication", "constructed")
 
@@ -56,26 +45,17 @@ def sections(result: Mapping[str, Any]) -> tuple[Section, ...]:
 def main() -> None:
     options = _options()
     console = Console(stderr=True)
-    settings = {
-        "prompts": options.prompts,
+    settings = settings_of(options) | {
         "splits": options.splits,
         "finding_splits": options.finding_splits,
         "constructed_prompts": options.constructed_prompts,
-        "sae": {"name": options.sae, "fingerprint": load_sae(options.sae).fingerprint},
-        "dtype": options.dtype,
-        "seed": options.seed,
-        "alpha": ALPHA,
     }
-    result: dict[str, Any] = {"schema": 1, "settings": settings, "timing": {}, "pairs": {}}
-    if options.out.exists():
-        result = read_json(options.out)
-        if result.get("settings") != settings:
-            raise SystemExit(f"{options.out} holds results of other settings; choose another --out")
-    encoder = _Encoders(options)
+    result = opened(options.out, settings, pairs={})
+    encoded = Reading(options, console)
     for names in options.pair or DEFAULT_PAIRS:
-        _pair((names[0], names[1]), result, options, encoder, console)
-    if "constructed" in options.only and "constructed" not in result:
-        _constructed(result, options, encoder, console)
+        _pair((names[0], names[1]), result, options, encoded, console)
+    if "constructed" in options.only:
+        _constructed(result, options, encoded, console)
     told = sections(result)
     write_text(options.out.with_suffix(".md"), "\n".join(markdown(s) for s in told))
     for s in told:
@@ -84,43 +64,21 @@ def main() -> None:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--data", type=Path, required=True, help="results folder of alpaca_eval")
+    parser = options_of(__doc__ or "")
     parser.add_argument("--pair", nargs=2, action="append", metavar=("BEFORE", "AFTER"), help="repeatable")
-    parser.add_argument("--prompts", type=int, default=None, help="the first so many by id; all by default")
     parser.add_argument("--splits", type=int, default=10, help="half splits for rows")
     parser.add_argument("--finding-splits", type=int, default=3, help="half splits for merged findings")
     parser.add_argument(
         "--constructed-prompts", type=int, default=300, help="prompts of the constructed case"
     )
     parser.add_argument("--only", nargs="+", default=list(MEASUREMENTS), choices=MEASUREMENTS)
-    parser.add_argument("--sae", default="gemma-3-270m")
-    parser.add_argument("--dtype", default="float32", choices=["float32", "bfloat16"])
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, required=True, help="JSON file; a .md file is written beside it")
     options = parser.parse_args()
     if options.splits < 1 or options.finding_splits < 1:
         parser.error("splits and finding-splits must be at least 1")
     return options
 
 
-class _Encoders:
-    """The encoder, loaded when something must be encoded or looked up."""
-
-    def __init__(self, options: argparse.Namespace) -> None:
-        self._options = options
-        self._loaded: Encoder | None = None
-
-    def get(self) -> Encoder:
-        """The one encoder of this run."""
-        if self._loaded is None:
-            self._loaded = Encoder(self._options.sae, dtype=self._options.dtype)
-        return self._loaded
-
-
-def _measurements(options: argparse.Namespace) -> dict[str, Callable[[Reading], dict[str, Any]]]:
+def _measurements(options: argparse.Namespace) -> dict[str, Callable[[PairReport], dict[str, Any]]]:
     """What is asked of every pair, quickest first."""
     seed = options.seed
     return {
@@ -137,7 +95,7 @@ def _pair(
     names: tuple[str, str],
     result: dict[str, Any],
     options: argparse.Namespace,
-    encoder: _Encoders,
+    encoded: Reading,
     console: Console,
 ) -> None:
     """Make what is lacking of one pair, writing after each measurement."""
@@ -152,8 +110,8 @@ def _pair(
     if not lacking:
         return
     console.print(f"{key}: {len(responses.answers):,} answers")
-    reading = _read(responses, encoder.get(), options, console)
-    summary = reading.diff.summary
+    report = read(responses, encoded, alpha=ALPHA, seed=options.seed)
+    summary = report.diff.summary
     entry = {
         "class": class_of(*names),
         "answers": answers,
@@ -161,15 +119,15 @@ def _pair(
         "tested": dict(summary["tested"]),
         "length_before": summary["length_before"],
         "length_after": summary["length_after"],
-        "encoded": reading.features.encoded,
+        "encoded": report.features.encoded,
         **kept,
     }
     for name, ask in lacking.items():
         console.print(f"  {name}")
-        with reading.timed(name):
-            entry[name] = ask(reading)
+        with report.timed(name):
+            entry[name] = ask(report)
         result["pairs"][key] = entry
-        result["timing"][key] = result["timing"].get(key, {}) | reading.seconds
+        result["timing"][key] = result["timing"].get(key, {}) | report.seconds
         write_json(options.out, result)
 
 
@@ -177,29 +135,18 @@ def _identity(responses: Responses) -> str:
     return fingerprint([[a.prompt_id, a.model, a.text] for a in responses.answers])
 
 
-def _read(responses: Responses, encoder: Encoder, options: argparse.Namespace, console: Console) -> Reading:
-    columns = (TextColumn("reading tokens"), BarColumn(), MofNCompleteColumn())
-    with Progress(
-        *columns, TimeElapsedColumn(), TimeRemainingColumn(), console=console, transient=True
-    ) as bar:
-        task = bar.add_task("tokens", total=None)
-        return read(
-            responses,
-            encoder,
-            alpha=ALPHA,
-            seed=options.seed,
-            progress=lambda done, all_: bar.update(task, completed=done, total=all_),
-        )
-
-
 def _constructed(
-    result: dict[str, Any], options: argparse.Namespace, encoder: _Encoders, console: Console
+    result: dict[str, Any], options: argparse.Namespace, encoded: Reading, console: Console
 ) -> None:
     """The constructed case of E6."""
     prompts = options.constructed_prompts if options.prompts is None else options.prompts
     responses = load_pair(options.data, *CONSTRUCTED, prompts=prompts)
+    answers = _identity(responses)
+    if result.get("constructed", {}).get("answers") == answers:
+        return
     console.print(f"constructed case: {len(responses.answers):,} answers")
-    result["constructed"] = constructed(responses, encoder.get(), alpha=ALPHA, seed=options.seed)
+    made = constructed(responses, encoded, alpha=ALPHA, seed=options.seed)
+    result["constructed"] = made | {"answers": answers}
     write_json(options.out, result)
 
 

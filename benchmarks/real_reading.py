@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,16 +11,16 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from program import Reading
 from whatchanged.artifacts import Diff, Features, Findings, Responses
 from whatchanged.diff import compare
 from whatchanged.diff.compare import contrast_on
 from whatchanged.diff.contrast import Contrast
 from whatchanged.diff.units import pair
 from whatchanged.encode import ShardTokens
-from whatchanged.encode.encode import Encoder, encode
 from whatchanged.interpret import interpret
 
-__all__ = ["CLASSES", "DEFAULT_PAIRS", "REAL", "Reading", "class_of", "key_of", "read"]
+__all__ = ["CLASSES", "DEFAULT_PAIRS", "REAL", "PairReport", "class_of", "key_of", "read"]
 
 CLASSES = {
     ("vicuna-13b-v1.5", "vicuna-13b-v1.5-togetherai"): "null",
@@ -59,7 +59,7 @@ def key_of(before: str, after: str) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reading:
+class PairReport:
     """One pair.
 
     Attributes:
@@ -112,21 +112,14 @@ def _timed(seconds: dict[str, float], name: str) -> Iterator[None]:
     seconds[name] = round(time.perf_counter() - began, 1)
 
 
-def read(
-    responses: Responses,
-    encoder: Encoder,
-    *,
-    alpha: float,
-    seed: int,
-    progress: Callable[[int, int], None] | None = None,
-) -> Reading:
+def read(responses: Responses, encoded: Reading, *, alpha: float, seed: int) -> PairReport:
     """Encode, compare and interpret one pair, as `whatchanged run` does."""
     seconds: dict[str, float] = {}
     with _timed(seconds, "encode"):
-        features = encode(responses, encoder=encoder, progress=progress)
+        features = encoded(responses)
     with _timed(seconds, "compare"):
         # The noise floor and the shares by row are not needed here; neither changes p, q or a finding.
         diff = compare(features, alpha=alpha, draws=1, splits=0, seed=seed)
     with _timed(seconds, "interpret"):
         findings = interpret(diff, tokens=ShardTokens(features), seed=seed)
-    return Reading(features=features, diff=diff, findings=findings, seconds=seconds)
+    return PairReport(features=features, diff=diff, findings=findings, seconds=seconds)

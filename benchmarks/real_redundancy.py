@@ -14,14 +14,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from methods import listings
-from real_reading import Reading
+from methods import published
+from real_reading import PairReport
 from section import Bar, Grid, Section
 from whatchanged.diff import discovered
 from whatchanged.diff.family import STATISTICS
 from whatchanged.encode import ShardTokens
 from whatchanged.interpret.activity import ActivityReader
 from whatchanged.interpret.candidates import Candidate, thresholds
+from whatchanged.stats import wilson
 
 __all__ = ["FIRST", "measure", "section"]
 
@@ -37,13 +38,13 @@ NAMES = {
 }
 
 
-def measure(reading: Reading, *, seed: int) -> dict[str, Any]:
+def measure(report: PairReport, *, seed: int) -> dict[str, Any]:
     """Repeats among the first entries of each list of one pair."""
-    lists = _lists(reading)
+    lists = _lists(report)
     chosen = list(dict.fromkeys(c for entries in lists.values() for c in entries))
     place = {c: i for i, c in enumerate(chosen)}
-    phi = _phi(reading, chosen)
-    overlap = _overlap(reading, chosen, seed)
+    phi = _phi(report, chosen)
+    overlap = _overlap(report, chosen, seed)
     result = {}
     for name, entries in lists.items():
         at = [place[c] for c in entries]
@@ -67,22 +68,22 @@ def measure(reading: Reading, *, seed: int) -> dict[str, Any]:
     return result
 
 
-def _lists(reading: Reading) -> dict[str, list[Candidate]]:
+def _lists(report: PairReport) -> dict[str, list[Candidate]]:
     """The first entries of each list."""
-    table = reading.diff.table
-    behaviour = table[discovered(reading.diff)]
+    table = report.diff.table
+    behaviour = table[discovered(report.diff)]
     order = np.lexsort((-behaviour["delta"].abs().to_numpy(), behaviour["q"].to_numpy()))[:FIRST]
     # Features come first among the rows of a contrast, in the order of their columns.
-    published = listings(reading.contrast)["published"].rows[:FIRST]
+    by_gap = published(report.contrast).rows[:FIRST]
     return {
-        "findings": [_candidate(reading, f.rows[0]) for f in reading.findings.items[:FIRST]],
-        "rows": [_candidate(reading, int(r)) for r in behaviour.index.to_numpy()[order]],
-        "published": [_candidate(reading, int(r), "presence") for r in published],
+        "findings": [_candidate(report, f.rows[0]) for f in report.findings.items[:FIRST]],
+        "rows": [_candidate(report, int(r)) for r in behaviour.index.to_numpy()[order]],
+        "published": [_candidate(report, int(r), "presence") for r in by_gap],
     }
 
 
-def _candidate(reading: Reading, row: int, statistic: str | None = None) -> Candidate:
-    r = reading.diff.table.iloc[row]
+def _candidate(report: PairReport, row: int, statistic: str | None = None) -> Candidate:
+    r = report.diff.table.iloc[row]
     return Candidate(
         row=row,
         kind=r["kind"],
@@ -98,9 +99,9 @@ def _candidate(reading: Reading, row: int, statistic: str | None = None) -> Cand
     )
 
 
-def _phi(reading: Reading, chosen: Sequence[Candidate]) -> NDArray[np.float64]:
+def _phi(report: PairReport, chosen: Sequence[Candidate]) -> NDArray[np.float64]:
     """Phi of presence in the same answers; 0 where a row is in all answers or in none."""
-    found = reading.contrast
+    found = report.contrast
     present = np.zeros((len(chosen), len(found.pairing.answers)))
     for family in found.families:
         mine = [i for i, c in enumerate(chosen) if c.kind == family.occurrences.kind]
@@ -114,12 +115,10 @@ def _phi(reading: Reading, chosen: Sequence[Candidate]) -> NDArray[np.float64]:
     return unit @ unit.T
 
 
-def _overlap(reading: Reading, chosen: Sequence[Candidate], seed: int) -> NDArray[np.float64]:
+def _overlap(report: PairReport, chosen: Sequence[Candidate], seed: int) -> NDArray[np.float64]:
     """Words on which both are active, as a share of those on which either is."""
-    responses, n = reading.responses, len(chosen)
-    reader = ActivityReader(
-        responses, chosen, thresholds(reading.diff, chosen), ShardTokens(reading.features)
-    )
+    responses, n = report.responses, len(chosen)
+    reader = ActivityReader(responses, chosen, thresholds(report.diff, chosen), ShardTokens(report.features))
     rows = [responses.rows(m) for m in (responses.before, responses.after)]
     ids = sorted(rows[0].keys() & rows[1].keys())
     drawn = np.random.default_rng(seed).permutation(len(ids))[:PROMPTS]
@@ -168,7 +167,7 @@ def section(result: Mapping[str, Any]) -> Section:
             Bar(
                 claim=f"distinct entries among the first {FIRST} findings, all pairs",
                 wanted=f"≥ {BAR:g}",
-                got=f"{ours} of {total}" + (f" ({ours / total:.3f})" if total else ""),
+                got=_with_interval(ours, total),
                 met=ours >= BAR * total if total else None,
             ),
             Bar(
@@ -194,6 +193,14 @@ def section(result: Mapping[str, Any]) -> Section:
 
 def _share(pairs: Mapping[str, Any], name: str) -> tuple[int, int]:
     return sum(_distinct(p[name]) for p in pairs.values()), sum(len(p[name]) for p in pairs.values())
+
+
+def _with_interval(count: int, n: int) -> str:
+    """A share with its 95 % Wilson interval; the unit is an entry."""
+    if not n:
+        return "0 of 0"
+    low, high = wilson(count, n)
+    return f"{count} of {n} ({count / n:.3f}; {float(low):.3f} to {float(high):.3f})"
 
 
 def _ratio(entries: Sequence[Mapping[str, Any]]) -> float:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planting import gather
-from real_reading import REAL, Reading
+from real_reading import REAL, PairReport
 from section import Bar, Grid, Section
 from whatchanged.artifacts import Responses
 from whatchanged.diff import compare
@@ -41,17 +41,17 @@ NAMES = {
 }
 
 
-def measure(reading: Reading, *, splits: int, finding_splits: int, seed: int) -> dict[str, Any]:
+def measure(report: PairReport, *, splits: int, finding_splits: int, seed: int) -> dict[str, Any]:
     """Every kind of discovery on halves of one pair, split by split."""
     result: dict[str, Any] = {}
-    for name, found in _reports(reading.contrast).items():
-        with reading.timed(f"replication of {name}"):
+    for name, found in _reports(report.contrast).items():
+        with report.timed(f"replication of {name}"):
             result[name] = [_rows_of(found, seed + i) for i in range(splits)]
-    with reading.timed("replication of findings"):
+    with report.timed("replication of findings"):
         result["findings"] = [
-            _findings_on(reading, *direction, split=i, seed=seed)
+            _findings_on(report, *direction, split=i, seed=seed)
             for i in range(finding_splits)
-            for parts in [split_prompts(reading.responses, seed + i)]
+            for parts in [split_prompts(report.responses, seed + i)]
             for direction in (parts, parts[::-1])
         ]
     return result
@@ -82,45 +82,49 @@ def _rows_of(found: Contrast, seed: int) -> dict[str, Any]:
 
 
 def _findings_on(
-    reading: Reading, discovery: Responses, held: Responses, *, split: int, seed: int
+    report: PairReport, discovery: Responses, held: Responses, *, split: int, seed: int
 ) -> dict[str, Any]:
     """Findings of a run on some prompts, each asked of the others by its leading row's own statistic."""
-    place = {(a.prompt_id, a.model, a.sample): i for i, a in enumerate(reading.responses.answers)}
+    place = {(a.prompt_id, a.model, a.sample): i for i, a in enumerate(report.responses.answers)}
     rows = np.array([place[a.prompt_id, a.model, a.sample] for a in discovery.answers], dtype=np.int64)
     half = compare(
-        features_of(reading.features, discovery),
-        extra=[gather(t, rows) for t in reading.diff.families[1:]],
-        alpha=reading.alpha,
+        features_of(report.features, discovery),
+        extra=[gather(t, rows) for t in report.diff.families[1:]],
+        alpha=report.alpha,
         draws=1,
         splits=0,
         seed=seed,
     )
     found = interpret(half, tokens=ShardTokens(half.features), seed=seed, scored=False)
     led = half.table.iloc[[f.rows[0] for f in found]]
-    asked = reading.row_numbers(led["kind"].to_numpy(object), led["column"].to_numpy(np.int64))
+    asked = report.row_numbers(led["kind"].to_numpy(object), led["column"].to_numpy(np.int64))
     statistic = np.array([STATISTICS.index(s) for s in led["statistic"]], dtype=np.int64)
     delta = led["delta"].to_numpy(float)
-    held_units = _units_of(reading, held)
-    holds, there = _confirmed(reading.contrast, asked, statistic, np.sign(delta), held_units)
-    kind = led["kind"].to_numpy(object)
+    held_units = _units_of(report, held)
+    holds, there = _confirmed(report.contrast, asked, statistic, np.sign(delta), held_units)
     return {
         "split": split,
         "found": len(found),
         "confirmed": int(holds.sum()),
         "same_sign": int((there * delta > 0).sum()),
-        "product": float(delta @ there),
-        "square": float(delta @ delta),
         "slope": float(delta @ there / (delta @ delta)) if len(found) else None,
-        "by_kind": {
-            k: [int((kind == k).sum()), int(holds[kind == k].sum())] for k in dict.fromkeys(kind.tolist())
-        },
-        "unconfirmed": [f.id for f, ok in zip(found, holds, strict=True) if not ok],
+        "rows": [
+            {
+                "id": f.id,
+                "kind": f.kind,
+                "q": f.q,
+                "delta": f.delta,
+                "held_delta": float(d),
+                "holds": bool(ok),
+            }
+            for f, d, ok in zip(found, there, holds, strict=True)
+        ],
     }
 
 
-def _units_of(reading: Reading, part: Responses) -> NDArray[np.int64]:
+def _units_of(report: PairReport, part: Responses) -> NDArray[np.int64]:
     """Units of the pairing that hold the prompts of a part."""
-    pairing, ids = reading.contrast.pairing, {p.id for p in part.prompts}
+    pairing, ids = report.contrast.pairing, {p.id for p in part.prompts}
     return np.unique([u for p, u in zip(pairing.prompts, pairing.prompt_unit, strict=True) if p in ids])
 
 
@@ -204,7 +208,11 @@ def section(result: Mapping[str, Any]) -> Section:
                 head=("pair", "class", "what", "found on halves", "replicated", "range over splits", "slope"),
                 rows=tuple(rows),
             ),
-            Grid(title="merged findings by kind of leading row", head=_KIND_HEAD, rows=_by_kind(pairs)),
+            Grid(
+                title="merged findings by kind of leading row, and by their q on the discovery half",
+                head=_KIND_HEAD,
+                rows=tuple(_by_kind(key, p["replication"]["findings"]) for key, p in pairs.items()),
+            ),
         ),
     )
 
@@ -240,21 +248,23 @@ def _row(key: str, p: Mapping[str, Any], name: str) -> tuple[str, ...]:
     )
 
 
-_KIND_HEAD = ("pair", "features", "observables", "words", "same sign, all", "not replicated more than once")
+_STRENGTHS = ((0.0, 1e-6), (1e-6, 1e-3), (1e-3, 0.01), (0.01, 0.05))
+_KIND_HEAD = (
+    "pair", "features", "observables", "words", *(f"q ≤ {high:g}" for _, high in _STRENGTHS), "same sign",
+    "not replicated more than once",
+)  # fmt: skip
 
 
-def _by_kind(pairs: Mapping[str, Mapping[str, Any]]) -> tuple[tuple[str, ...], ...]:
-    rows = []
-    for key, p in pairs.items():
-        splits = p["replication"]["findings"]
-        cells = []
-        for kind in ("feature", "observable", "lexical"):
-            found = sum(s["by_kind"].get(kind, [0, 0])[0] for s in splits)
-            confirmed = sum(s["by_kind"].get(kind, [0, 0])[1] for s in splits)
-            cells.append(f"{confirmed}/{found}")
-        total, same = sum(s["found"] for s in splits), sum(s["same_sign"] for s in splits)
-        missed = [i for s in splits for i in s["unconfirmed"]]
-        often = [i for i in dict.fromkeys(missed) if missed.count(i) > 1]
-        named = ", ".join(often[:6]) + (f" and {len(often) - 6} more" if len(often) > 6 else "")
-        rows.append((key, *cells, f"{same}/{total}", named or "none"))
-    return tuple(rows)
+def _by_kind(key: str, splits: list[Mapping[str, Any]]) -> tuple[str, ...]:
+    rows = [r for s in splits for r in s["rows"]]
+    groups = [[r for r in rows if r["kind"] == kind] for kind in ("feature", "observable", "lexical")]
+    groups += [[r for r in rows if low < r["q"] <= high] for low, high in _STRENGTHS]
+    missed = [r["id"] for r in rows if not r["holds"]]
+    often = [i for i in dict.fromkeys(missed) if missed.count(i) > 1]
+    more = f" and {len(often) - 6} more" if len(often) > 6 else ""
+    return (
+        key,
+        *(f"{sum(r['holds'] for r in g)}/{len(g)}" for g in groups),
+        f"{sum(s['same_sign'] for s in splits)}/{len(rows)}",
+        (", ".join(often[:6]) + more) or "none",
+    )
