@@ -37,8 +37,9 @@ from whatchanged.encode.registry import load_sae
 from whatchanged.encode.tokens import ShardTokens
 from whatchanged.interpret import interpret
 from whatchanged.interpret.activity import ActivityReader
-from whatchanged.interpret.candidates import Candidate, thresholds
-from whatchanged.interpret.labels import label
+from whatchanged.interpret.candidates import Candidate, moves, thresholds
+from whatchanged.interpret.context import ContextReader
+from whatchanged.interpret.labels import label, within
 from whatchanged.interpret.profile import profiles
 from whatchanged.store import fingerprint, read_json, write_json
 
@@ -258,7 +259,11 @@ def _random(bench: Bench, tokens: ShardTokens, seed: int) -> list[dict[str, str]
     chosen = [_candidate(diff, row_of[int(c)]) for c in drawn]
     source = _Tokens(tokens, rows)
     reader = ActivityReader(diff.responses, chosen, thresholds(diff, chosen), source)
-    said = [label(c, p) for c, p in zip(chosen, profiles(diff, reader, seed=seed), strict=True)]
+    contexts = ContextReader(reader, moves(diff, chosen, thresholds(diff, chosen)), seed=seed)
+    profiled = profiles(diff, reader, seed=seed)
+    said = [
+        within(label(c, p), contexts.of(i)) for i, (c, p) in enumerate(zip(chosen, profiled, strict=True))
+    ]
     return [{"label": x.text, "line": x.note} for x in said]
 
 

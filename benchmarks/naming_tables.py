@@ -114,15 +114,19 @@ def _bars(result: dict[str, Any]) -> tuple[Bar, ...]:
         met = None if len(hits) < HITS else float(np.mean(good)) >= WANTED
         claim = f"{title}: the label of the first finding that the edit made names it (≥ {HITS} hits)"
         bars.append(Bar(claim=claim, wanted=f"≥ {WANTED}", got=_share(hits, _label), met=met))
-    passed = _random(result, _label)
-    total = len(result["random"]) * len(RULES)
+    asked = [e for e in RULES if any(e == x for r in REPORTS for x, _ in _hits(result, r, first=True))]
+    n = len(result["random"])
+    passed = {e: k for e, k in _random(result, _label).items() if e in asked}
+    worst = max(passed, key=lambda e: passed[e], default="")
     bars.append(
         Bar(
-            claim="a label of a random feature of the unedited pair passes an edit's rule",
+            claim="a label of a random feature of the unedited pair passes the rule of an edit that has hits",
             wanted=f"≤ {CHANCE} for every rule",
-            got=f"{sum(passed.values()) / total:.3f} over all, at most {max(passed.values()) / len(result['random']):.3f}"
-            f" ({max(passed, key=lambda e: passed[e])}), {len(result['random'])} labels",
-            met=max(passed.values()) <= CHANCE * len(result["random"]),
+            got=f"{sum(passed.values()) / (n * len(passed)):.3f} over all, at most {passed[worst] / n:.3f} ({worst}), "
+            f"{n} labels"
+            if passed
+            else "no hits",
+            met=passed[worst] <= CHANCE * n if passed else None,
         )
     )
     return tuple(bars)

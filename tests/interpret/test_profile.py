@@ -77,6 +77,29 @@ def test_word_pieces_are_shown_as_the_word() -> None:
     assert profile.words[0][0] == "unbelievable"
 
 
+def test_words_in_capitals_are_told_as_such() -> None:
+    texts = [" ".join([f"SHOUT{chr(65 + i)}", "the", "rest", "of", "it", "I", "think."]) for i in range(20)]
+
+    def fires(tokens: list[str], i: int) -> float:
+        return 1.0 if tokens[i].strip().isupper() and len(tokens[i].strip()) > 1 else 0.0
+
+    responses = answers(texts, texts)
+    occurrences, tokens = encode(responses, [fires])
+    diff = diff_of(responses, occurrences, [{"kind": "feature", "feature": "0", "delta": 0.5}])
+    chosen = candidates(diff, 0.05)
+    found = profiles(diff, ActivityReader(responses, chosen, thresholds(diff, chosen), tokens))[0]
+    assert found.classes["capitals"] == pytest.approx(1.0)
+    assert found.classes["word"] == 0.0
+    assert label(chosen[0], found).text.startswith("words in capitals")
+
+
+def test_a_word_in_capitals_is_not_told_as_the_usual_one() -> None:
+    text = "This is THE end of the story of the river and the sea."
+    profile = profile_of(answers([text] * 4, [text] * 4), on("THE"))
+    assert profile.words[0][0] == "THE"
+    assert profile.tags == ("single-word",)
+
+
 def test_opening_statistic_looks_at_the_opening_alone() -> None:
     text = " ".join(["stone", *["filler"] * 40, "river"])
     firing = on("stone", "river")

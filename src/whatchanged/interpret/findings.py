@@ -12,9 +12,10 @@ from whatchanged.artifacts import Diff, Finding, Findings, LabelScore, TokenSour
 from whatchanged.interpret.activity import ActivityReader
 from whatchanged.interpret.candidates import Candidate, candidates, moves, thresholds
 from whatchanged.interpret.concordance import agreeing, contradicted, unconfirmed
+from whatchanged.interpret.context import ContextReader
 from whatchanged.interpret.evidence import evidence
 from whatchanged.interpret.grouping import Group, group
-from whatchanged.interpret.labels import Label, label
+from whatchanged.interpret.labels import Label, label, within
 from whatchanged.interpret.notes import example_note, members_note, members_suffix, tag_notes
 from whatchanged.interpret.profile import Profile, profiles
 from whatchanged.interpret.redundancy import Redundancy
@@ -101,7 +102,17 @@ def interpret(
         counted = lexical_detection(diff, [chosen[i] for i in lexical], tokens=tokens, seed=seed)
         scores |= {lexical[k]: (found, None) for k, found in counted.items()}
     writer = _Writer(
-        diff, reader, signs, profiled, given, label_source, scores, remarks or {}, alpha, examples
+        diff,
+        reader,
+        signs,
+        profiled,
+        ContextReader(reader, signs, seed=seed),
+        given,
+        label_source,
+        scores,
+        remarks or {},
+        alpha,
+        examples,
     )
     return Findings(
         diff=diff,
@@ -128,6 +139,7 @@ class _Writer:
     reader: ActivityReader
     signs: NDArray[np.int8]
     profiled: tuple[Profile, ...]
+    contexts: ContextReader
     labels: Mapping[int, str]
     label_source: str
     scores: Mapping[int, Scores]
@@ -141,7 +153,7 @@ class _Writer:
         leader, profile = chosen[i], self.profiled[i]
         members = [chosen[m] for m in group.members]
         row = {str(k): v for k, v in self.diff.table.iloc[leader.row].items()}
-        said = self._label(leader, profile)
+        said = self._label(i)
         verdict = (leader.length,) if leader.length not in ("", "ok") else ()
         tags = tuple(dict.fromkeys([*leader.tags, *verdict, *profile.tags]))
         agrees = agreeing(group, chosen)
@@ -182,11 +194,14 @@ class _Writer:
             fuzzing_score=fuzzed,
         )
 
-    def _label(self, leader: Candidate, profile: Profile) -> Label:
-        said = label(leader, profile)
-        if leader.kind == "feature" and leader.column in self.labels:
+    def _label(self, i: int) -> Label:
+        leader = self.reader.chosen[i]
+        said = label(leader, self.profiled[i])
+        if leader.kind != "feature":
+            return said
+        if leader.column in self.labels:
             return replace(said, text=self.labels[leader.column], source=self.label_source)
-        return said
+        return within(said, self.contexts.of(i))
 
     def _id(self, leader: Candidate) -> str:
         name = f"{leader.kind}:{leader.name}".replace("\n", "\\n")

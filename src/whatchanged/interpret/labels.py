@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from whatchanged.interpret.candidates import CLOSING, OPENING, Candidate
+from whatchanged.interpret.context import Context
 from whatchanged.interpret.profile import Profile
 from whatchanged.interpret.statement import percent
 from whatchanged.text import OBSERVABLES
 
-__all__ = ["Label", "label", "term_label"]
+__all__ = ["Label", "label", "term_label", "within"]
 
 LIFT = 2.0  # a telling word takes at least twice its share of the tokens
 LEAST = 0.05  # of the activation, to be named at all
@@ -23,6 +24,8 @@ CLASS_WORDS = {
     "markdown": "markdown marks",
     "newline": "line breaks",
     "whitespace": "blanks",
+    "capitals": "words in capitals",
+    "other": "symbols",
 }
 
 
@@ -88,6 +91,22 @@ def label(candidate: Candidate, profile: Profile) -> Label:
         )
     examples = f"many words, such as {quoted}"
     return Label(text=examples + place, source="lexical", note=note)
+
+
+def within(said: Label, context: Context | None) -> Label:
+    """The label of a feature with the words in which it is new, unless the label quotes them itself.
+
+    They go before the place (``"that" in "please note that this is" · closing``). The label still says all
+    that the feature fires on; the context says where the change is, so a line says how much of it is there.
+    """
+    if context is None or f'"{context.words}"'.casefold() in said.text.casefold():
+        return said
+    what, dot, place = said.text.partition(" · ")
+    share = (
+        f"Where it is new, it stands in “{context.words}” in {percent(context.share)} of "
+        f"{context.pairs} pairs looked at."
+    )
+    return replace(said, text=f'{what} in "{context.words}"{dot}{place}', note=f"{said.note} {share}".strip())
 
 
 def _telling(profile: Profile) -> tuple[list[str], float]:

@@ -18,6 +18,7 @@ from whatchanged.text.words import Span
 __all__ = ["Matcher", "label_matcher", "matcher", "observable_matcher", "read_matcher", "terms_matcher"]
 
 _QUOTED = re.compile(r'"([^"]+)"|“([^”]+)”')
+_CONTEXT = re.compile(r' in "[^"]+"(?= · |$)')
 _SUFFIX = re.compile(r" \(\+ [^()]*\)$")
 _BLANKS = re.compile(r"\b(\d+) blanks\b")
 _CLASSES = {
@@ -84,9 +85,10 @@ class Matcher:
 def label_matcher(label: str) -> Matcher | None:
     """What a label lets one count: its quoted terms, the class it names, or the observable it names.
 
-    A place after `` · `` narrows it. ``None`` where the label names nothing countable.
+    A place after `` · `` narrows it; the words in which a feature is new do not, as it fires elsewhere too.
+    ``None`` where the label names nothing countable.
     """
-    said, place = _SUFFIX.sub("", label).partition(" · ")[::2]
+    said, place = _CONTEXT.sub("", _SUFFIX.sub("", label)).partition(" · ")[::2]
     place = place if place in {"opening", "closing"} else ""
     terms = [a or b for a, b in _QUOTED.findall(said)]
     outside = _QUOTED.sub(" ", said)

@@ -161,7 +161,11 @@ def _tagged(profile: Profile) -> Profile:
     classes = ("whitespace", "newline", "punctuation", "markdown", "digits")
     tags = [name for name in classes if profile.classes[name] >= DOMINANT]
     # the class is the better description of a mark; of a word, the word
-    if profile.classes["word"] >= DOMINANT and profile.words and profile.words[0][1] >= DOMINANT:
+    if (
+        profile.classes["word"] + profile.classes["capitals"] >= DOMINANT
+        and profile.words
+        and profile.words[0][1] >= DOMINANT
+    ):
         tags.append("single-word")
     if profile.echo >= max(DOMINANT, LIFT * profile.echo_expected):
         tags.append("prompt-echo")

@@ -17,8 +17,8 @@ from whatchanged.text.words import Span
 
 __all__ = ["CLASSES", "TokenText", "Vocabulary"]
 
-CLASSES = ("word", "digits", "punctuation", "markdown", "newline", "whitespace", "other")
-WORD, DIGITS, PUNCTUATION, MARKDOWN, NEWLINE, WHITESPACE, OTHER = range(len(CLASSES))
+CLASSES = ("word", "digits", "punctuation", "markdown", "newline", "whitespace", "other", "capitals")
+WORD, DIGITS, PUNCTUATION, MARKDOWN, NEWLINE, WHITESPACE, OTHER, CAPITALS = range(len(CLASSES))
 
 MARK = re.compile(r"[*#`|~]+|_{2,}|\[[ xX]?\]|[-=|: ]{3,}|[*_]+[:.,]?|[:.,]?\*+:?")
 ITEM = re.compile(r"[-+*•–>]")
@@ -47,7 +47,10 @@ class TokenText:
 
 
 class Vocabulary:
-    """Numbers words and marks, whatever their case, and remembers how they are mostly written."""
+    """Numbers words and marks, and remembers how they are mostly written.
+
+    Case makes no difference, but for words in capitals: *THE* is not told as *the*.
+    """
 
     def __init__(self) -> None:
         self._number: dict[str, int] = {}
@@ -58,7 +61,7 @@ class Vocabulary:
 
     def number(self, form: str) -> int:
         """Number of a word or mark; a new one if it has not been seen."""
-        key = form.casefold()
+        key = form if _in_capitals(form) else form.casefold()
         if key not in self._number:
             self._number[key] = len(self._forms)
             self._forms.append(Counter())
@@ -86,6 +89,8 @@ class Vocabulary:
             core = bisect_right(starts, at + inner) - 1
             if kind[i] == WORD and core >= 0:
                 word[i], echo[i] = named[core], echoed[core]
+                if _in_capitals(text[slice(*cores[core])]):
+                    kind[i] = CAPITALS
             else:
                 word[i] = self.number(_mark(token))
         whole = [text[s:e] for s, e in zip(layout.start.tolist(), layout.end.tolist(), strict=True)]
@@ -115,6 +120,11 @@ def _kind(token: str, *, opens_line: bool) -> int:
         return WORD
     # emoji and other symbols are neither words nor punctuation
     return PUNCTUATION if all(ord(ch) < 0x2190 for ch in visible) else OTHER
+
+
+def _in_capitals(word: str) -> bool:
+    """Whether a word of two letters or more is written in capitals; *I* and *A* are as usual."""
+    return len(word) > 1 and word.isupper()
 
 
 def _core(run: str) -> str:
