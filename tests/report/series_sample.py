@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from report_sample import BEHAVIOURS, EVIL, diff_of, finding, interval, row
+from report_sample import BEHAVIOURS, EVIL, diff_of, finding, frame, interval, row
 
 from whatchanged.artifacts import (
     CHECKPOINT_COLUMNS,
@@ -197,7 +197,7 @@ def checkpoints(k: int, *, n: int = 120, texts: tuple[str, ...] = (), seed: int 
     }
     plain = diff_of(responses, table, summary=summary | {"comparisons": each})
     kept = {(r["kind"], r["feature"]) for r in (table[i] for i in found)}
-    columns = pd.DataFrame([r for r in side if (r["kind"], r["feature"]) in kept])[list(CHECKPOINT_COLUMNS)]
+    columns = frame([r for r in side if (r["kind"], r["feature"]) in kept])[list(CHECKPOINT_COLUMNS)]
     diff = replace(plain, checkpoints=columns, noises=dict.fromkeys(names[1:], plain.noise))
     return Findings(diff=diff, items=items)
 
@@ -247,6 +247,7 @@ def trend_of(found: Findings, *, steps: tuple[float, ...] | None = None) -> Tren
         "monotone_by_chance": 2 / math.factorial(len(models)), "discovered": 31,
         "length_driven": 4, "not_identifiable": 1,
     }  # fmt: skip
+    types = {"kind": object, "feature": object, "model": object, "step": float, "level": float}
     noise = NoiseFloor(
         discordant=np.array([1, 2]),
         delta=np.array([1.0, 1.0]),
@@ -258,8 +259,10 @@ def trend_of(found: Findings, *, steps: tuple[float, ...] | None = None) -> Tren
     return Trend(
         features=diff.features,
         families=diff.families,
-        table=pd.DataFrame(lines, columns=list(TREND_COLUMNS)),
-        levels=pd.DataFrame(levels),
+        table=frame(lines)[list(TREND_COLUMNS)],
+        levels=pd.DataFrame(
+            {name: pd.Series([v[name] for v in levels], dtype=kind) for name, kind in types.items()}
+        ),
         noise=noise,
         summary=summary,
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from report_sample import EVIL, evil, realistic
+from series_sample import checked, checkpoints, hostile, scored, trend_of
 
 from whatchanged.report import report
 
@@ -35,7 +36,13 @@ def browser() -> Iterator[Browser]:
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Addresses of the saved pages."""
     folder: Path = tmp_path_factory.mktemp("pages")
-    made = {"realistic": report(realistic()), "evil": report(evil())}
+    plain, series, bad = scored(realistic()), checkpoints(9), checkpoints(9, texts=EVIL)
+    made = {
+        "realistic": report(plain, hypotheses=checked(plain)),
+        "evil": report(evil(), hypotheses=hostile(evil())),
+        "series": report(series, trend=trend_of(series)),
+        "evil-series": report(bad, hypotheses=hostile(bad), trend=trend_of(bad)),
+    }
     for name, shown in made.items():
         shown.save(folder / f"{name}.html")
         frame = f"<!doctype html><title>cell</title>{shown._repr_html_()}"
@@ -57,7 +64,7 @@ class Watch:
         self.page.goto(address)
 
 
-@pytest.mark.parametrize("name", ["realistic", "evil"])
+@pytest.mark.parametrize("name", ["realistic", "evil", "series", "evil-series"])
 @pytest.mark.parametrize("width", [400, 1280])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_quiet_alone_and_never_wider_than_the_screen(
@@ -83,6 +90,51 @@ def test_hostile_text_is_text(browser: Browser, pages: dict[str, str]) -> None:
         assert watch.said == []
         assert [a for a in watch.asked if not a.startswith(("file:", "about:"))] == []
         watch.page.context.close()
+
+
+def test_hostile_hypotheses_and_checkpoints_are_text(browser: Browser, pages: dict[str, str]) -> None:
+    watch = Watch(browser, pages["evil-series"])
+    page = watch.page
+    assert page.evaluate("window.evil") is None
+    assert page.locator("script").count() == 1
+    assert page.locator("img").count() == 0
+    assert page.locator("#hypotheses .claim .text").first.inner_text() == EVIL[0]
+    assert EVIL[2] in page.locator("#checkpoints").inner_text()
+    page.wait_for_timeout(50)
+    assert watch.said == []
+    assert watch.asked == [pages["evil-series"]]
+    page.context.close()
+
+
+def test_a_hypothesis_leads_to_the_card_it_was_made_from(browser: Browser, pages: dict[str, str]) -> None:
+    watch = Watch(browser, pages["realistic"])
+    page = watch.page
+    page.fill("#filter", "no such behaviour")
+    link = page.locator("#hypotheses tr.is-verified a").first
+    link.focus()
+    page.keyboard.press("Enter")
+    assert page.url.endswith("#finding-1")
+    assert page.locator("#finding-1").is_visible(), "a card that is filtered away is shown again"
+    page.context.close()
+
+
+def test_what_is_not_verified_looks_it(browser: Browser, pages: dict[str, str]) -> None:
+    watch = Watch(browser, pages["realistic"])
+    look = """rows => rows.map(row => {
+        const badge = getComputedStyle(row.querySelector(".judged"));
+        const text = getComputedStyle(row.querySelector(".claim .text"));
+        return [row.querySelector(".judged").innerText.slice(2), badge.backgroundColor === "rgba(0, 0, 0, 0)",
+                Number(text.fontWeight) >= 600, text.fontStyle];
+    })"""
+    found = watch.page.locator("#hypotheses tbody tr").evaluate_all(look)
+    assert found == [
+        ["verified", False, True, "normal"],
+        ["verified", False, True, "normal"],
+        ["contradicted", True, False, "italic"],
+        ["unconfirmed", True, False, "italic"],
+        ["not judged", True, False, "italic"],
+    ]
+    watch.page.context.close()
 
 
 def test_an_injected_script_would_not_run(browser: Browser, pages: dict[str, str]) -> None:
@@ -155,4 +207,5 @@ def test_it_reads_without_script(browser: Browser, pages: dict[str, str]) -> Non
     assert watch.page.locator(".controls").is_hidden()
     assert watch.page.locator("#table tbody tr").count() == 30
     assert watch.page.locator("#finding-1 mark").first.is_visible()
+    assert watch.page.locator("#hypotheses tbody tr").count() == 5
     watch.page.context.close()

@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 from whatchanged.artifacts import NoiseFloor
 from whatchanged.report.view import Bar, Floor, Mark, Row, Tick
 
-__all__ = ["STEPS", "Axis", "floor_figure"]
+__all__ = ["Axis", "floor_figure"]
 
 NUMBERED = 8  # findings with their rank on the noise-floor figure
-STEPS = (0.01, 0.02, 0.03, 0.05, 0.08, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
-"""Round ends of an axis of shares, ascending."""
+_STEPS = (0.01, 0.02, 0.03, 0.05, 0.08, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
 
 
 class Axis:
@@ -29,7 +28,7 @@ class Axis:
 
     def __init__(self, values: Iterable[float], *, width: float = 200, pad: float = 6) -> None:
         reach = max((abs(v) for v in values if math.isfinite(v)), default=0.0)
-        self.limit = next((s for s in STEPS if s >= reach - 1e-12), 1.0)
+        self.limit = next((s for s in _STEPS if s >= reach - 1e-12), 1.0)
         self.width, self.pad = width, pad
 
     def at(self, value: float) -> float:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from whatchanged.artifacts import Diff
 from whatchanged.report.view import Condition
 
@@ -17,8 +19,10 @@ _HALF = 0.5
 def conditions_of(diff: Diff, row: Mapping[str, Any]) -> tuple[Condition, ...]:
     """The conditions of one row of the diff, the surest first."""
     table = diff.conditions
-    mine = (table["after"] == row["after"]) & (table["kind"] == row["kind"])
-    mine &= table["feature"].astype(str) == str(row["feature"])
+    # as Python's strings: a name may hold a lone surrogate, which other kinds of columns refuse to compare
+    mine = np.ones(len(table), dtype=np.bool_)
+    for name in ("after", "kind", "feature"):
+        mine &= table[name].to_numpy(dtype=object) == str(row[name])
     found: list[dict[Any, Any]] = table[mine].head(SHOWN).to_dict("records")
     return tuple(
         Condition(

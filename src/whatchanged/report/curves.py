@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from whatchanged.report.chart import STEPS
 from whatchanged.report.view import Curve, Point
 
 __all__ = ["Scale", "level_curve"]
 
-HEIGHT, PAD, EDGE = 66.0, 5.0, 8.0
+HEIGHT, PAD, EDGE = 76.0, 4.0, 8.0
 """In drawing units: height, room above and below, room left and right."""
+_ROUND = 0.05
 _SPACE, _WIDEST = 32.0, 144.0  # of two checkpoints; of all
 
 
@@ -32,7 +32,7 @@ class Scale:
         self.low = -_outward(-min([*known, 0.0]))
         self.high = _outward(max([*known, 0.0]))
         if self.low == self.high:
-            self.high = STEPS[0]
+            self.high = _ROUND
 
     def at(self, value: float) -> float:
         """Height of a difference on the drawing; what lies outside stands on the edge."""
@@ -98,5 +98,5 @@ def _curve(points: Sequence[Point], checkpoints: int, zero: float) -> Curve:
 
 
 def _outward(value: float) -> float:
-    """The smallest round step that is not below a value; 0 where nothing is needed."""
-    return 0.0 if value <= 0 else next((s for s in STEPS if s >= value - 1e-12), 1.0)
+    """The smallest multiple of five points that is not below a value; 0 where nothing is needed."""
+    return 0.0 if value <= 0 else min(math.ceil(value / _ROUND - 1e-9) * _ROUND, 1.0)
