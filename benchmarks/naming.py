@@ -28,7 +28,7 @@ from methods import TOP
 from naming_tables import REPORTS, section
 from planting import Bench, EditedPair, contrast_of, differences, gather, load_pair, plant
 from section import save, show
-from whatchanged.artifacts import Diff, Features, Finding, TokenActivations
+from whatchanged.artifacts import Diff, Features, Finding, Occurrences, TokenActivations
 from whatchanged.diff import compare
 from whatchanged.diff.contrast import Contrast
 from whatchanged.diff.family import STATISTICS, Family
@@ -42,6 +42,7 @@ from whatchanged.interpret.context import ContextReader
 from whatchanged.interpret.labels import label, within
 from whatchanged.interpret.profile import profiles
 from whatchanged.store import fingerprint, read_json, write_json
+from whatchanged.text import lexical
 
 NULL_PAIR = ("vicuna-13b-v1.5", "vicuna-13b-v1.5-togetherai")
 ALPHA = 0.05
@@ -155,8 +156,9 @@ def _draws(
             found = contrast_of(pair.families, pair.with_edits(chosen), bench.signs, bench.alpha)
             features, rows = _edited(bench, name, {pair.prompts[i] for i in chosen})
             shares = _Shares(found, plain)
+            extra = {"report": _counted(bench, features, rows), "features": ()}
             told = {
-                report: _told(features, _Tokens(tokens, rows), shares, report, options.seed)
+                report: _told(features, extra[report], _Tokens(tokens, rows), shares, options.seed)
                 for report in REPORTS
             }
             result["draws"].setdefault(name, []).append(told)
@@ -213,11 +215,16 @@ class _Shares:
         return [float((n - o) / n) if n else 0.0 for n, o in zip(net, old, strict=True)]
 
 
-def _told(features: Features, tokens: _Tokens, shares: _Shares, report: str, seed: int) -> dict[str, Any]:
+def _counted(bench: Bench, features: Features, rows: NDArray[np.int64]) -> tuple[Occurrences, ...]:
+    """Observables and lexical terms of the answers; the former were counted before, answer by answer."""
+    return gather(bench.families[1], rows), lexical(features.responses)
+
+
+def _told(
+    features: Features, extra: Sequence[Occurrences], tokens: _Tokens, shares: _Shares, seed: int
+) -> dict[str, Any]:
     """What one report says: findings the edit made among the first, and the first of all."""
-    diff = compare(
-        features, extra=[] if report == "features" else None, alpha=ALPHA, draws=1, splits=1, seed=seed
-    )
+    diff = compare(features, extra=extra, alpha=ALPHA, draws=1, splits=0, seed=seed)
     # Scores say how good a label is and leave its words alone.
     items = interpret(diff, tokens=tokens, seed=seed, scored=False).items
     made = shares.of([_row(diff, f) for f in items])
@@ -254,7 +261,7 @@ def _random(bench: Bench, tokens: ShardTokens, seed: int) -> list[dict[str, str]
     table = features.occurrences
     often = np.flatnonzero(np.bincount(table.column, minlength=table.n_columns) >= 0.1 * len(rows))
     drawn = np.random.default_rng(seed).permutation(often)[:RANDOM]
-    diff = compare(features, extra=[], alpha=ALPHA, draws=1, splits=1, seed=seed)
+    diff = compare(features, extra=[], alpha=ALPHA, draws=1, splits=0, seed=seed)
     row_of = {int(c): i for i, c in enumerate(diff.table["column"])}
     chosen = [_candidate(diff, row_of[int(c)]) for c in drawn]
     source = _Tokens(tokens, rows)
