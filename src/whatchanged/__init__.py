@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from whatchanged.artifacts import (
+        CHECKPOINT_COLUMNS,
         CONDITION_COLUMNS,
         DIFF_COLUMNS,
         Answer,
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "artifacts": (
+        "CHECKPOINT_COLUMNS",
         "CONDITION_COLUMNS",
         "DIFF_COLUMNS",
         "Answer",
@@ -97,6 +99,7 @@ _HOME = {
 _MODULE = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
+    "CHECKPOINT_COLUMNS",
     "CONDITION_COLUMNS",
     "DIFF_COLUMNS",
     "TREND_COLUMNS",

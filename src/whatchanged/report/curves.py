@@ -99,4 +99,4 @@ def _curve(points: Sequence[Point], checkpoints: int, zero: float) -> Curve:
 
 def _outward(value: float) -> float:
     """The smallest multiple of five points that is not below a value; 0 where nothing is needed."""
-    return 0.0 if value <= 0 else min(math.ceil(value / _ROUND - 1e-9) * _ROUND, 1.0)
+    return 0.0 if value <= 0 else min(round(math.ceil(value / _ROUND - 1e-9) * _ROUND, 2), 1.0)
