@@ -49,6 +49,14 @@ def test_malformed_replies_are_retried_with_a_reminder_and_counted() -> None:
     assert len(model.requests[2].messages) == 4, "only the last malformed reply is repeated"
 
 
+def test_equal_questions_of_one_call_are_asked_once() -> None:
+    model = ScriptedModel(['{"word": "first"}', ContentRefused("no", free=True), '{"word": "second"}'])
+    asker = Asker(model=model)
+    replies = asker.ask([ask_for("a"), ask_for("b"), ask_for("a"), ask_for("b")])
+    assert [r.word if r else None for r in replies] == ["first", None, "first", None]
+    assert (asker.calls, asker.unanswered) == (2, 1)
+
+
 def test_failures_are_missing_data_by_kind_and_only_passing_ones_are_tried_again() -> None:
     model = ScriptedModel(
         [RateLimited("slow down", retry_after=0.001), '{"word": "x"}', ContentRefused("no", free=True)]

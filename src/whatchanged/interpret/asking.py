@@ -17,6 +17,7 @@ from whatchanged.errors import AccessDenied, BudgetExhausted, LLMError, RequestR
 from whatchanged.interpret.label_store import LabelStore
 from whatchanged.llm import ChatModel, ChatRequest, Reply, Usage
 from whatchanged.llm.blocking import run_blocking
+from whatchanged.store import fingerprint
 
 __all__ = ["Asker", "Line", "Question", "read_json_reply", "shortened"]
 
@@ -113,7 +114,7 @@ class Asker:
             raise ValueError(f"attempts must be at least 1; got {self.attempts}")
 
     def ask(self, questions: Sequence[Question[T]]) -> list[T | None]:
-        """One reply per question, in their order; ``None`` where none could be had.
+        """One reply per question, in their order; ``None`` where none could be had. Equal questions are one.
 
         Raises:
             AccessDenied, BudgetExhausted: No further question could be answered; what was answered before
@@ -121,12 +122,16 @@ class Asker:
         """
         found = [self._from_store(question) for question in questions]
         self.kept += sum(reply is not None for reply in found)
-        open_ = [i for i, reply in enumerate(found) if reply is None]
+        open_: dict[str, list[int]] = {}  # the places of each question that is to be asked
+        for i, reply in enumerate(found):
+            if reply is None:
+                open_.setdefault(fingerprint(self._key(questions[i])), []).append(i)
         if open_:
-            replies = run_blocking(lambda: self._all([questions[i] for i in open_]))
-            for i, reply in zip(open_, replies, strict=True):
-                found[i] = reply
-        self.unanswered += sum(reply is None for reply in found)
+            replies = run_blocking(lambda: self._all([questions[i] for i, *_ in open_.values()]))
+            for places, reply in zip(open_.values(), replies, strict=True):
+                self.unanswered += reply is None
+                for i in places:
+                    found[i] = reply
         return found
 
     @property
