@@ -104,6 +104,21 @@ def test_a_label_says_it_before_the_place_and_how_much() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ('"!"', '"!" in "Certainly"'),
+        ("line breaks · closing", 'line breaks in "Certainly" · closing'),
+        ('"river"', '"river"'),
+        ("words in capitals · opening", "words in capitals · opening"),
+        ('many words, such as "!", "river"', 'many words, such as "!", "river"'),
+    ],
+)
+def test_a_single_word_is_a_context_of_marks_alone(text: str, shown: str) -> None:
+    found = Context(words="Certainly", share=0.5, pairs=40)
+    assert within(Label(text=text, source="lexical"), found).text == shown
+
+
 def test_a_context_adds_nothing_to_what_is_counted() -> None:
     for label in (
         '"!" in "Certainly" · opening',

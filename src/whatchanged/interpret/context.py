@@ -23,7 +23,7 @@ FIRED = 40  # words of one answer it fires on, strongest first
 LEAST = 5  # pairs that must have the words on one side and not on the other
 SHARED = 1 / 3  # of the pairs
 HALF = 0.5  # of the pairs that share the most common words, for longer ones to be preferred
-EDGES = ".,;:!?…\"'“”‘’()[]{}<>*_`~"
+EDGES = ".,;:!?…\"'“”‘’*_`~"
 
 Words = tuple[str, ...]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 
 from whatchanged.interpret.candidates import CLOSING, OPENING, Candidate
@@ -17,6 +18,8 @@ LEAST = 0.05  # of the activation, to be named at all
 ENOUGH = 0.7  # of the activation, to stop naming
 MOST = 4  # words named
 DIFFUSE = 0.25  # of the activation; below it the words are only examples
+
+_WORDS = re.compile(r'"[^"]*\w[^"]*"|\bwords\b')  # in a label: a quoted word, or words as a class
 
 CLASS_WORDS = {
     "digits": "digits",
@@ -98,8 +101,11 @@ def within(said: Label, context: Context | None) -> Label:
 
     They go before the place (``"that" in "please note that this is" · closing``). The label still says all
     that the feature fires on; the context says where the change is, so a line says how much of it is there.
+    A single word is no context of a word, only of a mark.
     """
     if context is None or f'"{context.words}"'.casefold() in said.text.casefold():
+        return said
+    if " " not in context.words and _WORDS.search(said.text):
         return said
     what, dot, place = said.text.partition(" · ")
     share = (
