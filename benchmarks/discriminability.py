@@ -30,10 +30,10 @@ from section import save, show
 from whatchanged.artifacts import Diff, Features, Occurrences
 from whatchanged.diff import compare
 from whatchanged.diff.units import pair
+from whatchanged.encode import ShardTokens
 from whatchanged.encode.encode import Encoder, encode
 from whatchanged.encode.registry import load_sae
-from whatchanged.interpret import features_of, split_prompts
-from whatchanged.pipeline import interpret
+from whatchanged.interpret import features_of, interpret, split_prompts
 from whatchanged.store import fingerprint, read_json, write_json
 from whatchanged.text import lexical, observables
 
@@ -112,7 +112,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, required=True, help="results folder of alpaca_eval")
     parser.add_argument("--pair", nargs=2, action="append", metavar=("BEFORE", "AFTER"), help="repeatable")
     parser.add_argument("--prompts", type=int, default=None, help="the first so many by id; all by default")
-    parser.add_argument("--splits", type=int, default=10)
+    parser.add_argument("--splits", type=int, default=5)
     parser.add_argument("--sae", default="gemma-3-270m")
     parser.add_argument("--dtype", default="float32", choices=["float32", "bfloat16"])
     parser.add_argument("--seed", type=int, default=0)
@@ -207,13 +207,14 @@ class _Pool:
 
 def _lists(diff: Diff, seed: int) -> dict[str, dict[str, list[str]]]:
     """Names of the rows each list may use, by kind."""
+    tokens = ShardTokens(diff.features)
     kinds = {"features": "feature", "lexical": "lexical", "observables": "observable"}
     lists: dict[str, dict[str, list[str]]] = {}
     for name, kind in (*kinds.items(), ("report", "")):
         # The report as it would be if it had rows of that kind alone; q stays that of the whole report.
         rows = diff.table[diff.table["kind"] == kind] if kind else diff.table
         alone = replace(diff, table=rows.reset_index(drop=True))
-        findings = interpret(alone, max_findings=TOP, examples=1, seed=seed, scored=False)
+        findings = interpret(alone, tokens=tokens, max_findings=TOP, examples=1, seed=seed, scored=False)
         lists[name] = {}
         for finding in findings:
             led = alone.table.iloc[finding.rows[0]]

@@ -1,7 +1,8 @@
 """interp_embed on our reader, SAE and answers; run by ``benchmarks/encode.py --peer PYTHON``.
 
 It runs in the peer's own Python, imports nothing of ours, and reads one JSON object from standard input:
-``texts``, ``reader`` (a folder in Hugging Face format) and ``sae`` (a folder in SAELens format). The peer's
+``texts``, ``reader`` (a folder in Hugging Face format), ``sae`` (a folder in SAELens format) and, if its table of
+which feature stands in which text is wanted too, ``pooled`` (an ``.npz`` file to write it to). The peer's
 ``LocalSAE`` loads readers and SAEs by their registry names only, so its ``load_models`` is replaced by one
 that makes the same two objects (``SAE``, ``HookedTransformer``) from folders. All else is its own: batches of
 8 documents, a pickle saved every 5 batches, ``latents()`` for the pooled table. Loading is not timed.
@@ -23,11 +24,12 @@ from typing import Any
 def main() -> None:
     given: dict[str, Any] = json.load(sys.stdin)
     with contextlib.redirect_stdout(sys.stderr):
-        found = measure(given["texts"], given["reader"], given["sae"])
+        found = measure(given["texts"], given["reader"], given["sae"], given.get("pooled"))
     print(json.dumps(found))
 
 
-def measure(texts: list[str], reader: str, folder: str) -> dict[str, Any]:
+def measure(texts: list[str], reader: str, folder: str, pooled: str | None = None) -> dict[str, Any]:
+    import numpy as np
     import pandas as pd
     import torch
     from interp_embed import Dataset
@@ -54,6 +56,9 @@ def measure(texts: list[str], reader: str, folder: str) -> dict[str, Any]:
         data = Dataset(pd.DataFrame({"text": texts}), sae, save_path=str(Path(place) / "peer.pkl"))
         data.latents()
         seconds = time.perf_counter() - start
+        if pooled is not None:
+            failed = np.array([row is None for row in data.rows])
+            np.savez_compressed(pooled, present=data.latents("binarize") > 0, failed=failed)
     return {
         "seconds": seconds,
         "failed": sum(row is None for row in data.rows),
