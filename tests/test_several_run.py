@@ -96,6 +96,10 @@ def test_three_files_to_a_report_and_a_trend(tmp_path: Path) -> None:
     assert opening["slope"] > 0
     assert opening["monotone"]
     assert len(pd.read_csv(out / "trend.csv")) == len(pd.read_csv(out / "diff.csv")) / 2
+    page = (out / "report.md").read_text("utf-8")
+    assert "base (0) → mid (100) → end (300)" in page, "a report that stands there is written again"
+    assert "(0.0\u00a0% → 33.3\u00a0% → 100.0\u00a0%)" in page
+    assert whatchanged("report", str(out), "--verify").returncode == 0
     said = whatchanged(*ordered)
     assert said.returncode == 0
     assert "base -> mid -> end" in said.stdout

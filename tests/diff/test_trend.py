@@ -9,7 +9,9 @@ from synthetic import features, plant, write
 
 from whatchanged.diff import TREND_COLUMNS, compare, discovered, trend
 from whatchanged.diff.compare import contrast_on
+from whatchanged.diff.trend_folder import open_trend, save_trend
 from whatchanged.diff.units import series
+from whatchanged.errors import StoreError
 from whatchanged.stats import sign_test
 
 QUICK = {"extra": [], "draws": 30, "splits": 1}
@@ -184,3 +186,31 @@ def test_errors_name_the_remedy():
         trend(made, models=["one", "four"], extra=[])
     with pytest.raises(ValueError, match=r"use 0\.05"):
         trend(made, alpha=2, extra=[])
+
+
+def test_a_trend_comes_back_from_its_folder_as_it_was(tmp_path):
+    made = features(_series(np.random.default_rng(5)), 30, models=THREE)
+    found = trend(made, steps=[0, 500, 2000], **QUICK)
+    assert open_trend(tmp_path, made, []) is None
+    # a term can be called null or NA, and has to stay one
+    names = found.table["feature"].astype(object).to_list()
+    table = found.table.assign(feature=pd.Series(["null", "NA", "", *names[3:]], dtype=object))
+    levels = found.levels.assign(feature=found.levels["feature"].replace({"0": "null", "1": "NA", "2": ""}))
+    save_trend(replace(found, table=table, levels=levels), tmp_path)
+    back = open_trend(tmp_path, made, [])
+    pd.testing.assert_frame_equal(back.table, table, check_dtype=False, check_exact=True)
+    pd.testing.assert_frame_equal(back.levels, levels, check_dtype=False, check_exact=True)
+    assert back.table["feature"].tolist()[:3] == ["null", "NA", ""]
+    assert back.table["monotone"].tolist() == table["monotone"].tolist()
+    assert back.summary["models"] == list(THREE)
+    assert back.summary["steps"] == [0, 500, 2000]
+    assert (back.noise.draws, back.noise.p) == (found.noise.draws, found.noise.p)
+    assert discovered(back).tolist() == discovered(found).tolist()
+    # of other features it is no trend of theirs; a damaged one is said to be
+    assert open_trend(tmp_path, replace(made, fingerprint="another"), []) is None
+    (tmp_path / "trend.csv").write_text("kind,feature\nfeature,1\n")
+    with pytest.raises(StoreError, match="test the trend again"):
+        open_trend(tmp_path, made, [])
+    (tmp_path / "trend.csv").unlink()
+    with pytest.raises(StoreError, match="cannot be read"):
+        open_trend(tmp_path, made, [])
