@@ -20,7 +20,7 @@ __all__ = ["DRIVEN", "OK", "UNKNOWN", "Verdicts", "is_length", "length_rule", "o
 
 OK, DRIVEN, UNKNOWN = "ok", "length-driven", "length-not-identifiable"
 _BLOCK = 256
-_SHARE, _ONE_SIDED = 1 / 3, 0.05
+_SHARE = 1 / 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +57,7 @@ def length_rule(
     1. presence when both answers are cut to the shorter one's length (in the opening, for opening rows).
        Closing rows, and observables that belong to the end or the whole of an answer, have no prefix;
     2. the regression of `given_length`. It is asked of rows without a prefix, and of those that failed
-       the first test but keep a third of their change, at one-sided p <= .05, when their own statistic is
+       the first test but keep a third of their change, and their significance, when their own statistic is
        estimated within the shorter length.
 
     Observables that are length itself (the number of words) are ``length-driven`` whatever the tests say:
@@ -101,11 +101,12 @@ def length_rule(
     survived = (benjamini_hochberg(p_prefix) <= contrast.alpha) & (np.sign(delta) == direction)
 
     kept = ~asked
+    left, p_left = np.zeros(count, dtype=np.int64), np.full(count, np.nan)
     for f, index in _blocks(family_of, asked & ~survived):
         up, down = interpolated_counts(contrast.families[f], column[index], statistic[index], turned)
-        # Twice the one-sided level, as the sign is asked for separately.
-        enough = (up - down) * direction[index] >= _SHARE * whole[index]
-        kept[index] = enough & (sign_test(up, down) <= 2 * _ONE_SIDED)
+        left[index], p_left[index] = up - down, sign_test(up, down)
+    enough = (left * direction >= _SHARE * whole) & (benjamini_hochberg(p_left) <= contrast.alpha)
+    kept |= asked & ~survived & enough
     regress = ~survived & kept & ~cut
     itself = np.zeros(count, dtype=np.bool_)
     for f, index in _blocks(family_of, regress):

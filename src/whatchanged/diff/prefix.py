@@ -57,9 +57,10 @@ def interpolated_counts(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Units with more of a column, by its own statistic, within the shorter length: an estimate.
 
-    Presence and opening are exact. Of an occurrence that goes on beyond the shorter length only its first
-    and last positions are known: its count is taken as spread evenly between them, its maximum as weighing
-    by the share of the count that is left, which leans against the longer answer.
+    Presence and opening are exact. Of what goes on beyond the shorter length only the first and last positions
+    are known, so the estimate leans against the longer answer: of the occurrences between them, those spread
+    evenly over the shorter length, rounded down; of the maximum, that share of it; a high presence only where
+    nothing goes on. What leans against the longer answer makes no length into a behaviour.
 
     Args:
         family: Table the columns belong to.
@@ -71,8 +72,8 @@ def interpolated_counts(
     row, entry, table = family.row[place], family.entry[place], family.occurrences
     limit = shortest(family)[family.pairing.prompt[row]]
     first, last, count = (a[entry].astype(np.int64) for a in (table.first, table.last, table.count))
-    spread = 1 + (count - 1) * np.maximum(limit - first, 0) / (last + 1 - first)
-    left = np.where(last < limit, count, np.where(first < limit, np.minimum(np.rint(spread), count), 0))
+    inner = np.maximum(count - 2, 0) * np.maximum(limit - first, 0) / np.maximum(last - first, 1)
+    left = np.where(last < limit, count, np.where(first < limit, 1 + np.floor(inner), 0))
     value = np.zeros(len(place))
     for s, name in enumerate(STATISTICS):
         mine = statistic[which] == s
@@ -80,6 +81,10 @@ def interpolated_counts(
             value[mine] = left[mine] > 0
         elif name == "opening":
             value[mine] = first[mine] < np.minimum(limit[mine], OPENING)
+        elif name == "high_presence":
+            value[mine] = (family.values(name, place[mine], columns[which[mine]]) > 0) & (
+                last[mine] < limit[mine]
+            )
         elif name == "log_count":
             value[mine] = np.log1p(left[mine])
         else:
