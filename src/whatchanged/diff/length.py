@@ -51,8 +51,8 @@ def length_rule(
 ) -> Verdicts:
     """Ask of each discovered row whether it survives with length held equal.
 
-    A row is ``ok`` when it keeps its sign and its significance (Benjamini-Hochberg over the rows asked)
-    in one of two tests:
+    A row is ``ok`` when it keeps its sign and its significance (Benjamini-Hochberg over the rows asked, at half
+    of alpha, as there are two ways to pass) in one of two tests:
 
     1. presence when both answers are cut to the shorter one's length (in the opening, for opening rows).
        Closing rows, and observables that belong to the end or the whole of an answer, have no prefix;
@@ -98,21 +98,22 @@ def length_rule(
         more, less = prefix_counts(contrast.families[f], column[index], statistic[index], turned, cut[index])
         delta[index] = (more - less) / contrast.pairing.n_units
         p_prefix[index] = sign_test(more, less)
-    survived = (benjamini_hochberg(p_prefix) <= contrast.alpha) & (np.sign(delta) == direction)
+    level = contrast.alpha / 2
+    survived = (benjamini_hochberg(p_prefix) <= level) & (np.sign(delta) == direction)
 
     kept = ~asked
     left, p_left = np.zeros(count, dtype=np.int64), np.full(count, np.nan)
     for f, index in _blocks(family_of, asked & ~survived):
         up, down = interpolated_counts(contrast.families[f], column[index], statistic[index], turned)
         left[index], p_left[index] = up - down, sign_test(up, down)
-    enough = (left * direction >= _SHARE * whole) & (benjamini_hochberg(p_left) <= contrast.alpha)
+    enough = (left * direction >= _SHARE * whole) & (benjamini_hochberg(p_left) <= level)
     kept |= asked & ~survived & enough
     regress = ~survived & kept & ~cut
     itself = np.zeros(count, dtype=np.bool_)
     for f, index in _blocks(family_of, regress):
         given = given_length(contrast.families[f], column[index], statistic[index], direction[index], turned)
         p_firth[index], itself[index] = given.p, given.itself
-    survived |= benjamini_hochberg(p_firth) <= contrast.alpha
+    survived |= benjamini_hochberg(p_firth) <= level
     length = is_length(contrast, rows)
     itself, survived = itself | length, survived & ~length
     # For presence and opening the prefix test is the row's own test, so its failure settles the matter.
