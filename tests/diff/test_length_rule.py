@@ -205,8 +205,10 @@ def test_a_little_truncation_does_not_cost_the_closings():
 def test_estimated_counts_of_a_prefix_by_hand():
     long, short = np.zeros((100, 1), dtype=np.float32), np.zeros((40, 1), dtype=np.float32)
     documents = {
-        ("p0", "old", 0): plant(long, 0, range(10, 90, 10)),  # 8, of which about 4 lie before 40
-        ("p0", "new", 0): plant(short, 0, [1, 2, 3]),
+        ("p0", "old", 0): plant(
+            long, 0, range(10, 90, 10)
+        ),  # 8: the first, and of 6 inner ones 6 × 30 / 70 = 2
+        ("p0", "new", 0): plant(short, 0, [1, 2]),
         ("p1", "old", 0): plant(long, 0, [50, 60]),  # none before 40
         ("p1", "new", 0): plant(short, 0, [5]),
         ("p2", "old", 0): plant(long, 0, [5, 15]),  # all before 40
@@ -219,6 +221,23 @@ def test_estimated_counts_of_a_prefix_by_hand():
     assert (up.tolist(), down.tolist()) == ([1], [1])
     up, down = interpolated_counts(turned, np.array([0]), count, np.array([-1, 0, 1]))
     assert (up.tolist(), down.tolist()) == ([1], [0])
+
+
+def test_what_goes_on_beyond_the_shorter_length_is_never_high_within_it():
+    long, short = np.zeros((100, 1), dtype=np.float32), np.zeros((40, 1), dtype=np.float32)
+    strong = plant(long, 0, [5, 15])
+    strong[15] = 9.0
+    documents = {
+        ("p0", "old", 0): strong,  # ends before 40, and its maximum is high
+        ("p0", "new", 0): plant(short, 0, [5]),
+        ("p1", "old", 0): np.maximum(strong, plant(long, 0, [60])),  # where the maximum stands is not known
+        ("p1", "new", 0): plant(short, 0, [5]),
+    } | {(f"q{i}", m, 0): plant(short, 0, [5]) for i in range(6) for m in ("old", "new")}
+    made = features(documents, 1)
+    turned = turn(made.occurrences, pair(made.responses, "old", "new"))
+    high = np.array([STATISTICS.index("high_presence")])
+    up, down = interpolated_counts(turned, np.array([0]), high, np.ones(8, dtype=np.int64))
+    assert (up.tolist(), down.tolist()) == ([0], [1])
 
 
 def test_the_number_of_words_is_length_and_never_a_behaviour():

@@ -172,4 +172,6 @@ def test_checkpoints_stand_side_by_side_by_one_statistic(tmp_path):
     pd.testing.assert_frame_equal(open_diff(tmp_path, made, []).checkpoints, side)
     alone = compare(made, after="new", **QUICK)
     save_diff(alone, tmp_path)
-    assert not len(open_diff(tmp_path, made, []).checkpoints), "what a comparison of several left is not its own"
+    assert not len(open_diff(tmp_path, made, []).checkpoints), (
+        "what a comparison of several left is not its own"
+    )
