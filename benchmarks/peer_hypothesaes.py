@@ -2,9 +2,9 @@
 
 It imports nothing of ours. One line of JSON on standard input is one task: ``path`` of an ``.npz`` file with
 ``vectors`` (embeddings of the before-answers, the after-answers, then unedited versions of some after-answers) and
-``old`` (which after-answers these are), ``n`` (answers a side), ``m``, ``k``, ``seed``, ``top`` and, for the null,
-``swaps``. One line of JSON on standard output is its result. The peer's own functions do the work: `train_sae`
-with its defaults, `select_neurons` by each of its scores, on texts and on differences within pairs, and
+``old`` (which after-answers these are), ``n`` (answers a side), ``m``, ``k``, ``batch``, ``epochs``, ``seed``,
+``top`` and, for the null, ``swaps``. One line of JSON on standard output is its result. The peer's own functions
+do the work: `train_sae`, `select_neurons` by each of its scores, on texts and on differences within pairs, and
 `score_hypotheses` for its significance.
 """
 
@@ -43,7 +43,14 @@ def activations(task: dict[str, Any], vectors: np.ndarray) -> np.ndarray:
     from hypothesaes.quickstart import train_sae
 
     torch.manual_seed(task["seed"])
-    sae = train_sae(embeddings=vectors[: 2 * task["n"]], M=task["m"], K=task["k"], show_progress=False)
+    sae = train_sae(
+        embeddings=vectors[: 2 * task["n"]],
+        M=task["m"],
+        K=task["k"],
+        batch_size=task["batch"],
+        n_epochs=task["epochs"],
+        show_progress=False,
+    )
     return sae.get_activations(vectors, show_progress=False)
 
 

@@ -25,7 +25,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from edits import EDITS
 from embeddings import ReaderEmbedder, standardised, word_embedding
 from methods import GAP, judge, listings, published
-from peers import EMBEDDINGS, HYPOTHESAES, SIZES, HypotheSAEs, interp_embed
+from peers import BATCH, EMBEDDINGS, EPOCHS, HYPOTHESAES, SIZES, HypotheSAEs, interp_embed
 from planted_peers_section import OURS, section
 from planting import Bench, EditedPair, contrast_of, differences, load_pair, plant
 from section import save, show
@@ -57,6 +57,7 @@ def main() -> None:
         "alpha": ALPHA,
         "swaps": options.swaps,
         "embedding_layer": options.layer,
+        "peer_training": {"batch": BATCH, "epochs": EPOCHS},
     }
     result: dict[str, Any] = {"schema": 1, "settings": settings, "timing": {}, "null": {}, "draws": {}}
     if options.out.exists():
@@ -101,7 +102,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--dose", type=float, default=0.2)
     parser.add_argument("--draws", type=int, default=3)
     parser.add_argument("--edits", nargs="+", default=list(EDITS), choices=list(EDITS), metavar="EDIT")
-    parser.add_argument("--swaps", type=int, default=400, help="label swaps that set the thresholds")
+    parser.add_argument("--swaps", type=int, default=200, help="label swaps that set the thresholds")
     parser.add_argument("--hypothesaes", metavar="PYTHON", help="a Python that can import hypothesaes")
     parser.add_argument("--layer", type=int, default=12, help="reader layer whose mean is the embedding")
     parser.add_argument("--interp-embed", metavar="PYTHON", help="a Python that can import interp_embed")

@@ -57,11 +57,14 @@ def section(result: dict[str, Any]) -> Section:
         "Interval: 95 % bootstrap over edits.",
     ]
     if result.get(HYPOTHESAES):
+        trained = s["peer_training"]
         sizes = " and ".join(f"{m} neurons of which {k} active" for m, k in SIZES)
         lines.append(
-            f"HypotheSAEs {result[HYPOTHESAES]}, its defaults otherwise: an SAE ({sizes}) trained for each draw on the "
-            "embeddings of both sides, its scores for *after* against *before*: of texts, and, as in its authors' "
-            "pairwise experiment, of differences between the two answers to a prompt. No hub was asked for an embedder; "
+            f"HypotheSAEs {result[HYPOTHESAES]}: an SAE ({sizes}) trained for each draw on the embeddings of both sides "
+            f"({trained['epochs']} epochs in batches of {trained['batch']}; its default, 100 epochs in batches of 512, "
+            "leaves it hardly trained on so few texts). Its scores for *after* against *before* are of texts and, as in "
+            "its authors' pairwise experiment, of differences between the two answers to a prompt. No hub was asked for "
+            "an embedder; "
             f"it is given {EMBEDDINGS['reader']} (layer {s['embedding_layer']}, the answer alone), "
             f"and {EMBEDDINGS['words']}. Texts are shuffled, because its separation score takes them as they come "
             "where a neuron has fewer than 100 active ones. Its significance (Bonferroni, p < .1 over the "
