@@ -92,12 +92,28 @@ def listings(found: Contrast) -> dict[str, Listing]:
         net = found.n_after[whole.statistic, whole.rows] - found.n_before[whole.statistic, whole.rows]
         # As in `compare`: the rule is asked of all discoveries together, in table order.
         order = np.argsort(whole.rows)
-        verdict = length_rule(found, whole.rows[order], whole.statistic[order], np.sign(net)[order]).verdict
+        told = length_rule(found, whole.rows[order], whole.statistic[order], np.sign(net)[order])
         kept = np.zeros(len(order), dtype=np.bool_)
-        kept[order] = verdict == OK
-        listed[f"{name}_behaviour"] = whole.only(kept)
+        kept[order] = told.verdict == OK
+        statistic, q = whole.statistic.copy(), whole.q.copy()
+        statistic[order], q[order] = told.statistic, np.fmax(q[order], told.q)
+        held = replace(whole, statistic=statistic, q=q)
+        listed[f"{name}_behaviour"] = _ranked(found, held.only(kept))
         listed[f"{name}_aside"] = whole.only(~kept)
     return {name: listed[name] for name in METHODS}
+
+
+def _ranked(found: Contrast, listed: Listing) -> Listing:
+    """By q, then absolute net change, as findings are."""
+    net = np.abs(found.n_after[listed.statistic, listed.rows] - found.n_before[listed.statistic, listed.rows])
+    order = np.lexsort((listed.rows, -net, listed.q))
+    return replace(
+        listed,
+        rows=listed.rows[order],
+        statistic=listed.statistic[order],
+        q=listed.q[order],
+        rivals=listed.rivals[order],
+    )
 
 
 def _listing(found: Contrast, tests: RowTests, start: int) -> Listing:

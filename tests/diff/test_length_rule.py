@@ -178,11 +178,10 @@ def _half_cut(seed, *, flagged):
 
 
 def test_an_end_that_was_cut_is_no_behaviour():
-    """The lost endings pass for a behaviour until the providers' finish reasons tell."""
+    """Little of the lost endings is left within the shorter length, and less once finish reasons tell of the cuts."""
     told, untold = (_half_cut(0, flagged=flag).table.iloc[0] for flag in (True, False))
     assert told["q"] == untold["q"] < 1e-6
-    assert untold["length"] == "ok"
-    assert told["length"] == "length-driven"
+    assert untold["length"] == told["length"] == "length-driven"
     assert np.isnan(told["p_firth"])
     assert abs(told["delta_length"]) < abs(untold["delta_length"]) / 3
 
@@ -205,9 +204,8 @@ def test_a_little_truncation_does_not_cost_the_closings():
 def test_estimated_counts_of_a_prefix_by_hand():
     long, short = np.zeros((100, 1), dtype=np.float32), np.zeros((40, 1), dtype=np.float32)
     documents = {
-        ("p0", "old", 0): plant(
-            long, 0, range(10, 90, 10)
-        ),  # 8: the first, and of 6 inner ones 6 × 30 / 70 = 2
+        # 8: the first, and of 6 inner ones 6 × 30 / 70 = 2
+        ("p0", "old", 0): plant(long, 0, range(10, 90, 10)),
         ("p0", "new", 0): plant(short, 0, [1, 2]),
         ("p1", "old", 0): plant(long, 0, [50, 60]),  # none before 40
         ("p1", "new", 0): plant(short, 0, [5]),
@@ -306,3 +304,26 @@ def test_longer_sentences_are_a_behaviour_though_answers_are_of_one_length():
     found = diff.table[discovered(diff)]
     assert "sentence_length" in set(found["feature"])
     assert (found.set_index("feature").loc["sentence_length", "n_after"]) == 80
+
+
+def test_longer_answers_with_a_little_more_of_it_are_reported_by_what_is_left():
+    """Everywhere more occurrences because answers are twice as long, and a real, small change in presence."""
+    rng = np.random.default_rng(11)
+    documents = {}
+    for i in range(200):
+        for model, length in (("old", 60), ("new", 120)):
+            document = np.zeros((length, 8), dtype=np.float32)
+            for c in range(8):
+                often = 0.06 if c else 0.02 + 0.05 * (model == "new")
+                document[rng.random(length) < often, c] = 1.0
+            documents[f"p{i:03}", model, 0] = document
+    table = compare(features(documents, 8), **QUICK).table
+    assert (table["q"] <= 0.05).all()
+    assert table["length"].tolist() == ["ok"] + ["length-driven"] * 7
+    row = table.iloc[0]
+    assert row["delta_length"] >= row["delta"] / 3 > 0
+    assert row["q"] <= row["q_length"] <= 0.05
+    assert (table["q_length"][1:] == table["q"][1:]).all()
+    swapped = compare(features(documents, 8), before="new", after="old", **QUICK).table
+    np.testing.assert_array_equal(swapped["q_length"], table["q_length"])
+    assert swapped["statistic"].tolist() == table["statistic"].tolist()

@@ -260,4 +260,6 @@ def _verify(folder: Path) -> None:
     if not found.holds:
         raise typer.Exit(1)
     kept = " and the replies it keeps" if (folder / "replies").exists() else ""
-    typer.echo(f"all {found.numbers:,} numbers of the report follow from the run's answers and features{kept}")
+    typer.echo(
+        f"all {found.numbers:,} numbers of the report follow from the run's answers and features{kept}"
+    )

@@ -11,7 +11,7 @@ import numpy as np
 from whatchanged.artifacts import Features, NoiseFloor
 from whatchanged.diff.conditions import Asked, ask
 from whatchanged.diff.contrast import SHARES, Contrast
-from whatchanged.diff.length import OK, length_rule
+from whatchanged.diff.length import OK, length_rule, restated
 from whatchanged.diff.replication import replicate
 from whatchanged.diff.slices import slices
 from whatchanged.diff.summary import of_comparison
@@ -91,6 +91,7 @@ def examine(
     rows = found.candidates
     say(f"length rule ({len(rows):,} rows)")
     verdicts = length_rule(found, rows, found.tests.statistic[rows], found.direction(rows))
+    found = restated(found, rows, verdicts)
     say(f"replication ({splits} splits)")
     replication = replicate(found, rows, splits=splits, seed=seed)
     say("slices")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from whatchanged.diff.truncation import truncation_net
 from whatchanged.stats import benjamini_hochberg, sign_test
 from whatchanged.text import OBSERVABLES
 
-__all__ = ["DRIVEN", "OK", "UNKNOWN", "Verdicts", "is_length", "length_rule", "observable_rows"]
+__all__ = ["DRIVEN", "OK", "UNKNOWN", "Verdicts", "is_length", "length_rule", "observable_rows", "restated"]
 
 OK, DRIVEN, UNKNOWN = "ok", "length-driven", "length-not-identifiable"
 _BLOCK = 256
@@ -32,12 +32,17 @@ class Verdicts:
             length; NaN where not asked (no prefix, equal lengths).
         p_prefix: Two-sided sign-test p of that.
         p_firth: p of the row given log length; NaN where not asked or not identifiable.
+        q: Benjamini-Hochberg adjusted p, over the rows asked, of the test by which the row is ``ok``; NaN for
+            the others and where not asked.
+        statistic: Index of the statistic by which the row is reported.
         verdict: ``ok``, ``length-driven`` or ``length-not-identifiable``.
     """
 
     delta_length: NDArray[np.float64]
     p_prefix: NDArray[np.float64]
     p_firth: NDArray[np.float64]
+    q: NDArray[np.float64]
+    statistic: NDArray[np.int64]
     verdict: NDArray[np.object_]
 
 
@@ -63,6 +68,10 @@ def length_rule(
     Observables that are length itself (the number of words) are ``length-driven`` whatever the tests say:
     nothing of them is left once length is held equal.
 
+    What passes the first test is a change in presence. Where less than a third of its own statistic's change is
+    left within the shorter length, the rest of that change is length's, and the row is reported by presence; it
+    must then keep a third of that.
+
     Where one side's answers break off more often, by at least half of the row's change, length tells who
     was cut and ends cannot be compared: the first test leaves the shorter answer's closing out, and the
     second is not asked.
@@ -84,14 +93,22 @@ def length_rule(
     delta, p_prefix, p_firth = np.full(count, np.nan), np.full(count, np.nan), np.full(count, np.nan)
     verdict = np.full(count, OK, dtype=np.object_)
     if not count or not any(lengths_differ(f) for f in contrast.families):
-        return Verdicts(delta_length=delta, p_prefix=p_prefix, p_firth=p_firth, verdict=verdict)
+        return Verdicts(
+            delta_length=delta,
+            p_prefix=p_prefix,
+            p_firth=p_firth,
+            q=delta,
+            statistic=statistic,
+            verdict=verdict,
+        )
     turned = np.ones(contrast.pairing.n_units, dtype=np.int64) if flip is None else flip
     family_of = np.searchsorted(contrast.start, rows, side="right") - 1
     column = rows - contrast.start[family_of]
     asked = _has_prefix(contrast, family_of, column) & (statistic != STATISTICS.index("closing"))
 
     more_all, less_all = contrast.signs.select(rows).counts(turned)
-    whole = np.abs(more_all - less_all)[statistic, np.arange(count)]
+    net = more_all - less_all
+    whole = np.abs(net)[statistic, np.arange(count)]
     cut = (2 * truncation_net(contrast, turned) >= whole) & (whole > 0)
 
     for f, index in _blocks(family_of, asked):
@@ -99,29 +116,48 @@ def length_rule(
         delta[index] = (more - less) / contrast.pairing.n_units
         p_prefix[index] = sign_test(more, less)
     level = contrast.alpha / 2
-    survived = (benjamini_hochberg(p_prefix) <= level) & (np.sign(delta) == direction)
+    q = benjamini_hochberg(p_prefix)
+    survived = (q <= level) & (np.sign(delta) == direction)
 
-    kept = ~asked
     left, p_left = np.zeros(count, dtype=np.int64), np.full(count, np.nan)
-    for f, index in _blocks(family_of, asked & ~survived):
+    for f, index in _blocks(family_of, asked):
         up, down = interpolated_counts(contrast.families[f], column[index], statistic[index], turned)
         left[index], p_left[index] = up - down, sign_test(up, down)
-    enough = (left * direction >= _SHARE * whole) & (benjamini_hochberg(p_left) <= level)
-    kept |= asked & ~survived & enough
+    enough = left * direction >= _SHARE * whole
+    # For presence and opening the prefix test is the row's own test, so its failure settles the matter.
+    own = asked & np.isin(statistic, [STATISTICS.index("presence"), STATISTICS.index("opening")])
+    by_presence = survived & ~own & ~enough
+    present = net[STATISTICS.index("presence")]
+    most = np.rint(delta * contrast.pairing.n_units) * direction < _SHARE * present * direction
+    survived &= ~(by_presence & (most | (np.sign(present) != direction))) & (enough | ~own)
+    reported = np.where(by_presence & survived, STATISTICS.index("presence"), statistic)
+
+    significant = benjamini_hochberg(np.where(survived, np.nan, p_left)) <= level
+    kept = ~asked | (~survived & enough & significant)
     regress = ~survived & kept & ~cut
     itself = np.zeros(count, dtype=np.bool_)
     for f, index in _blocks(family_of, regress):
         given = given_length(contrast.families[f], column[index], statistic[index], direction[index], turned)
         p_firth[index], itself[index] = given.p, given.itself
-    survived |= benjamini_hochberg(p_firth) <= level
+    q_firth = benjamini_hochberg(p_firth)
+    q = np.where(survived, q, q_firth)
+    survived |= q_firth <= level
     length = is_length(contrast, rows)
     itself, survived = itself | length, survived & ~length
-    # For presence and opening the prefix test is the row's own test, so its failure settles the matter.
-    own = asked & np.isin(statistic, [STATISTICS.index("presence"), STATISTICS.index("opening")])
     told = itself | ~np.isnan(p_firth) | own | ~kept
     verdict[~survived & told] = DRIVEN
     verdict[~survived & ~told] = UNKNOWN
-    return Verdicts(delta_length=delta, p_prefix=p_prefix, p_firth=p_firth, verdict=verdict)
+    q[~survived] = np.nan
+    return Verdicts(
+        delta_length=delta, p_prefix=p_prefix, p_firth=p_firth, q=q, statistic=reported, verdict=verdict
+    )
+
+
+def restated(contrast: Contrast, rows: NDArray[np.int64], verdicts: Verdicts) -> Contrast:
+    """The contrast with every row asked under the statistic by which it is reported; p and q stay."""
+    statistic = contrast.tests.statistic.copy()
+    statistic[rows] = verdicts.statistic
+    return replace(contrast, tests=replace(contrast.tests, statistic=statistic))
 
 
 def is_length(contrast: Contrast, rows: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -106,6 +106,7 @@ def build_table(
         "per_1000_after": per_1000[1],
         "p_prefix": spread(verdicts.p_prefix),
         "p_firth": spread(verdicts.p_firth),
+        "q_length": np.fmax(tests.q, spread(verdicts.q)),
         "length": length,
         "column": np.concatenate([np.arange(t.n_columns) for t in tables]),
     }

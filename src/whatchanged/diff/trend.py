@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from whatchanged.artifacts import Features, Occurrences, Trend
 from whatchanged.diff.compare import all_families, check_level, contrast_on
 from whatchanged.diff.contrast import Contrast
-from whatchanged.diff.length import DRIVEN, OK, UNKNOWN, Verdicts, length_rule
+from whatchanged.diff.length import DRIVEN, OK, UNKNOWN, Verdicts, length_rule, restated
 from whatchanged.diff.replication import Replication, replicate
 from whatchanged.diff.slopes import slopes
 from whatchanged.diff.summary import in_order, limit, tested_by_kind
@@ -81,6 +81,7 @@ def trend(
     rows = found.candidates
     say(f"length rule ({len(rows):,} rows)")
     verdicts = length_rule(found, rows, found.tests.statistic[rows], found.direction(rows))
+    found = restated(found, rows, verdicts)
     say(f"replication ({splits} splits)")
     replication = replicate(found, rows, splits=splits, seed=seed)
     say("slopes")

@@ -25,7 +25,7 @@ class Candidate:
         row: Its position in the table.
         kind, name, column, statistic: What it is and which sign test won.
         before, after: The checkpoints it compares.
-        delta, q: Effect and adjusted p.
+        delta, q: Effect, and adjusted p with length held equal too.
         length: Verdict of the length rule; empty when it was not asked.
         tags: Tags the contrast gave it.
     """
@@ -63,14 +63,14 @@ def _text(value: object) -> str:
 
 
 def candidates(diff: Diff, alpha: float) -> tuple[Candidate, ...]:
-    """Rows with q <= alpha, strongest first: by q, then by absolute delta.
+    """Rows with q <= alpha, strongest first: by q with length held equal too, then by absolute delta.
 
     Among equals an observable goes before a feature and a feature before a term, because anyone can
     check what an observable says; then the position decides. Rows of kind ``group`` have no column of
     their own and are left to their members.
     """
     table = diff.table
-    q, delta = table["q"].to_numpy(float), table["delta"].to_numpy(float)
+    q, delta = table["q_length"].to_numpy(float), table["delta"].to_numpy(float)
     chosen = np.flatnonzero(
         (q <= alpha) & (delta != 0) & np.isfinite(delta) & (table["kind"] != "group").to_numpy()
     )
@@ -87,7 +87,7 @@ def candidates(diff: Diff, alpha: float) -> tuple[Candidate, ...]:
             before=str(r["before"]),
             after=str(r["after"]),
             delta=float(r["delta"]),
-            q=float(r["q"]),
+            q=float(r["q_length"]),
             length=_text(r["length"]),
             tags=tuple(_text(r["tags"]).split()),
         )

@@ -38,8 +38,8 @@ def line_of(diff: Diff, finding: Finding, *, rank: int, anchor: str, axis: Axis,
     if not finding.rows:
         raise ValueError(f"finding {finding.id!r} names no row of the diff; interpret this diff again")
     row = record(diff, finding.rows[0])
-    for name in ("delta", "q"):
-        mine, theirs = float(getattr(finding, name)), _number(row, name)
+    for name, column in (("delta", "delta"), ("q", "q_length")):
+        mine, theirs = float(getattr(finding, name)), _number(row, column)
         if not (
             math.isclose(mine, theirs, rel_tol=1e-6, abs_tol=1e-12) or (mine != mine and theirs != theirs)
         ):
