@@ -185,7 +185,8 @@ def diff_of(
             "length": "ok",
             "column": names.index(str(row["feature"])),
         }
-        table.append(base | dict(row))
+        made = base | dict(row)
+        table.append({"q_length": made["q"]} | made)
     return Diff(
         features=features_of(responses, occurrences),
         families=families,

@@ -49,7 +49,8 @@ def row(**values: Any) -> dict[str, Any]:
     empty = {name: "" if name in TEXTS else math.nan for name in DIFF_COLUMNS}
     counts = {"n": 0, "n_after": 0, "n_before": 0, "column": 0}
     assert values.keys() <= DIFF_COLUMNS.keys()
-    return empty | counts | {"before": "old", "after": "new", "statistic": "presence"} | values
+    ranked = {"q_length": values.get("q", math.nan)}
+    return empty | counts | {"before": "old", "after": "new", "statistic": "presence"} | ranked | values
 
 
 def interval(n: int, plus: int, minus: int) -> tuple[float, float, float]:

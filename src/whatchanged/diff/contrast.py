@@ -18,7 +18,7 @@ __all__ = ["SHARES", "Contrast", "RowTests", "contrast", "kinds", "row_tests"]
 SHARES = {"feature": 0.5, "observable": 0.25, "lexical": 0.25}
 """Share of the false discoveries allowed that each kind of row may spend. Observables are few and say most;
 among thousands of features and terms alike they would have to be as strong as any of them."""
-_KINDS = tuple(SHARES)
+_PLACE = {kind: i for i, kind in enumerate(SHARES)} | {"group": 0}  # a group of features stands among them
 _SHARE = np.array(list(SHARES.values()))
 
 
@@ -143,4 +143,4 @@ def contrast(families: Sequence[Family], alpha: float) -> Contrast:
 def kinds(families: Sequence[Family]) -> NDArray[np.int64]:
     """Position in `SHARES` of the kind of every row, ``[rows]``."""
     sizes = [f.occurrences.n_columns for f in families]
-    return np.repeat([_KINDS.index(f.occurrences.kind) for f in families], sizes).astype(np.int64)
+    return np.repeat([_PLACE[f.occurrences.kind] for f in families], sizes).astype(np.int64)

@@ -69,8 +69,7 @@ def length_rule(
     nothing of them is left once length is held equal.
 
     What passes the first test is a change in presence. Where less than a third of its own statistic's change is
-    left within the shorter length, the rest of that change is length's, and the row is reported by presence; it
-    must then keep a third of that.
+    left within the shorter length, the rest of that change is length's, and the row is reported by presence.
 
     Where one side's answers break off more often, by at least half of the row's change, length tells who
     was cut and ends cannot be compared: the first test leaves the shorter answer's closing out, and the
@@ -127,9 +126,7 @@ def length_rule(
     # For presence and opening the prefix test is the row's own test, so its failure settles the matter.
     own = asked & np.isin(statistic, [STATISTICS.index("presence"), STATISTICS.index("opening")])
     by_presence = survived & ~own & ~enough
-    present = net[STATISTICS.index("presence")]
-    most = np.rint(delta * contrast.pairing.n_units) * direction < _SHARE * present * direction
-    survived &= ~(by_presence & (most | (np.sign(present) != direction))) & (enough | ~own)
+    survived &= ~by_presence | (np.sign(net[STATISTICS.index("presence")]) == direction)
     reported = np.where(by_presence & survived, STATISTICS.index("presence"), statistic)
 
     significant = benjamini_hochberg(np.where(survived, np.nan, p_left)) <= level
