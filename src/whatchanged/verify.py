@@ -103,7 +103,7 @@ def verify_run(folder: Path) -> Verification:
         save_diff(diff, scratch)
         seed = manifest.get("interpret_seed", manifest["seed"])
         findings = interpret(diff, seed=seed, **labels_of(scratch, diff))
-        report(findings, **said_of(scratch, diff)).save(scratch)
+        report(findings, **said_of(scratch, diff)).save(scratch, draw=False)
         kept = [f for f in _KEPT if (scratch / f).exists()]
         compared = [_file(folder, scratch, f) for f in (*_REPORT, *kept)]
     return Verification(

@@ -81,6 +81,7 @@ class ShardTokens:
         return unit
 
 
+@lru_cache(maxsize=2)
 def _tokenizer(reader: str) -> Any:
     from transformers import AutoTokenizer
 

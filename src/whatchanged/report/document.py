@@ -42,13 +42,14 @@ class Report:
         """The report in markdown, without figures."""
         return render.markdown(self.page)
 
-    def save(self, path: str | os.PathLike[str]) -> Path:
+    def save(self, path: str | os.PathLike[str], *, draw: bool = True) -> Path:
         """Write the report; every file is written as a whole or not at all.
 
         Args:
             path: A name ending in ``.html`` or ``.md`` for that one file, else a folder (made when
                 it is missing) for ``report.html``, ``report.md``, ``diff.csv``, ``diff.parquet``,
                 ``findings.json`` and ``figures/*.png`` and ``.svg``.
+            draw: Whether a folder gets its figures, which take most of the time.
 
         Returns:
             The file, or the folder's ``report.html``.
@@ -70,7 +71,7 @@ class Report:
             )
         write_table(self.findings.diff, target)
         write_bytes(target / "findings.json", findings_json(self.findings))
-        for name in figures.FIGURES:
+        for name in figures.FIGURES if draw else ():
             for ending, content in figures.encoded(self.page, name).items():
                 write_bytes(target / "figures" / f"{name}.{ending}", content)
         write_bytes(target / "report.md", render.markdown(self.page, figures=True).encode("utf-8"))
