@@ -156,7 +156,7 @@ def _pair(
             "rows_at_alpha": int((q <= ALPHA).sum()),
             "behaviour_rows": int(discovered(diff).sum()),
             "smallest_q": float(q.min()),
-            **_listed(findings),
+            **_listed(findings, named=set(responses.models) == TRUE_NULL),
         },
     }
 
@@ -166,13 +166,14 @@ def _share(count: int, draws: int) -> dict[str, Any]:
     return {"count": count, "share": count / draws, "lower": lower, "upper": upper, "holds": lower <= ALPHA}
 
 
-def _listed(findings: Findings) -> dict[str, Any]:
+def _listed(findings: Findings, *, named: bool) -> dict[str, Any]:
+    """Counts of findings; each with its tokens where there should be none."""
     return {
         "findings": len(findings),
         "aside": len(findings.aside),
         "left_out": findings.summary.get("left_out", 0),
-        "items": [_item(f) for f in findings.items],
-        "aside_items": [_item(f) for f in findings.aside],
+        "items": [_item(f) for f in findings.items] if named else [],
+        "aside_items": [_item(f) for f in findings.aside] if named else [],
     }
 
 

@@ -2,14 +2,17 @@
 
     python benchmarks/evaluation.py
 
-Reads the JSON files of `benchmarks/results` (or `--results FOLDER`), each written by the program it is named
-after, and turns them into one page. Nothing in the page is typed by hand; what has no result is named as not run.
+Reads the compressed JSON of `benchmarks/results` (or `--results FOLDER`), each the `--out` of the program it is
+named after (`--add FILE` puts it there), and turns them into one page. Nothing in the page is typed by hand; what
+has no result is named as not run.
 """
 
 from __future__ import annotations
 
 import argparse
+import gzip
 import importlib
+import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -32,7 +35,7 @@ PROGRAMS = {
     "length": "length",
     "naming": "naming",
 }
-"""Result file (without .json), and the module whose `section` or `sections` reads it."""
+"""Result file (without .json.gz), and the module whose `section` or `sections` reads it."""
 
 
 def main() -> None:
@@ -41,12 +44,20 @@ def main() -> None:
     )
     parser.add_argument("--results", type=Path, default=HERE / "results")
     parser.add_argument("--out", type=Path, default=HERE.parent / "docs" / "evaluation.md")
+    parser.add_argument("--add", type=Path, nargs="+", default=[], help="results to compress into the folder")
     options = parser.parse_args()
+    for path in options.add:
+        if path.stem not in PROGRAMS:
+            raise SystemExit(f"{path} is named after none of {', '.join(PROGRAMS)}; call it NAME.json")
+        text = json.dumps(read_json(path), separators=(",", ":"), ensure_ascii=False)
+        options.results.mkdir(parents=True, exist_ok=True)
+        packed = gzip.compress(text.encode("utf-8"), mtime=0)
+        (options.results / f"{path.stem}.json.gz").write_bytes(packed)
     found, missing = [], []
     for name, module in PROGRAMS.items():
-        path = options.results / f"{name}.json"
+        path = options.results / f"{name}.json.gz"
         if path.exists():
-            found += list(_sections(module, read_json(path)))
+            found += list(_sections(module, json.loads(gzip.decompress(path.read_bytes()))))
         else:
             missing.append(name)
     if not found:
