@@ -134,7 +134,8 @@ def is_flagged(finding: Finding, name: str) -> bool:
     """Whether the finding carries the product's warning or caution about a counted property it names."""
     said = f"names {name.replace('_', ' ')},"
     return name in finding.contradicts or any(
-        note.startswith(("Warning:", "Caution:")) and said in note for note in finding.notes
+        note.startswith(("Warning:", "Caution:")) and (said in note or "counted over whole answers" in note)
+        for note in finding.notes
     )
 
 

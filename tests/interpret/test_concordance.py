@@ -177,3 +177,29 @@ def test_an_observable_that_may_be_zero_contradicts_nothing() -> None:
     ]
     (finding,) = interpret(diff_of(responses, occurrences, rows), tokens=tokens, labels={0: "bold type"})
     assert finding.contradicts == ()
+
+
+def test_a_list_that_moved_out_of_the_opening_is_not_told_as_fewer_lists() -> None:
+    early = "1. one two three"
+    late = " ".join(["word"] * 20) + "\n1. one two three\n2. four five six"
+    responses = answers([early] * 20, [late] * 20)
+    occurrences, tokens = encode(responses, [on("two")])
+    rows = [
+        {"kind": "observable", "feature": "numbered_items", "delta": -1.0, "statistic": "opening"},
+        {"kind": "observable", "feature": "words", "delta": 1.0, "length": "length-driven"},
+    ]
+    found = interpret(diff_of(responses, occurrences, rows), tokens=tokens)
+    finding = next(f for f in found.items if f.id == "observable:numbered_items")
+    assert finding.label.endswith("bracket · opening")
+    caution = next(n for n in finding.notes if n.startswith("Caution"))
+    assert "less of it in the openings of new" in caution
+    assert "there is more of it: 1.00 → 2.00 per answer" in caution
+
+
+def test_what_moved_one_way_throughout_needs_no_caution() -> None:
+    responses = answers(["word " * 20] * 20, ["1. one\n2. two " + "word " * 20] * 20)
+    occurrences, tokens = encode(responses, [on("two")])
+    rows = [{"kind": "observable", "feature": "numbered_items", "delta": 1.0, "statistic": "opening"}]
+    finding = interpret(diff_of(responses, occurrences, rows), tokens=tokens).items[0]
+    assert finding.label.endswith("bracket · opening")
+    assert not any(n.startswith("Caution") for n in finding.notes)

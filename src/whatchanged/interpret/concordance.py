@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from whatchanged.artifacts import Diff
 from whatchanged.interpret.candidates import Candidate
 from whatchanged.interpret.grouping import Group
@@ -13,7 +15,7 @@ from whatchanged.interpret.redundancy import WORTH
 from whatchanged.interpret.statement import level, points
 from whatchanged.text import OBSERVABLES
 
-__all__ = ["agreeing", "contradicted", "named_observables", "unconfirmed"]
+__all__ = ["agreeing", "contradicted", "named_observables", "other_in_all", "unconfirmed"]
 
 MARKS = (
     (r"\d+[.)]", "numbered_items"),
@@ -170,6 +172,29 @@ def unconfirmed(diff: Diff, leader: Candidate, label: str, alpha: float) -> tupl
                 f"({row.size}{rate})."
             )
     return tuple(lines)
+
+
+def other_in_all(diff: Diff, leader: Candidate) -> tuple[str, ...]:
+    """A line where what is counted moved one way by the row's own statistic and the other way in all.
+
+    Fewer answers may open with a numbered list while they have more numbered items altogether.
+    """
+    if leader.kind == "feature" or (leader.kind == "observable" and OBSERVABLES[leader.name].spans is None):
+        return ()
+    table = diff.family(leader.kind)
+    mine = table.column == leader.column
+    count = np.bincount(table.row[mine], weights=table.count[mine], minlength=len(table.n_units))
+    model = np.array([a.model for a in diff.responses.answers])
+    before, after = (float(count[model == m].mean()) for m in (leader.before, leader.after))
+    if (after - before) * leader.direction >= 0:
+        return ()
+    where = {"opening": "in the openings", "closing": "in the closings"}.get(
+        leader.statistic, "by its statistic"
+    )
+    return (
+        f"Caution: this row says {_more(leader.direction)} of it {where} of {leader.after}; counted over whole answers "
+        f"there is {_more(after - before)} of it: {before:.2f} → {after:.2f} per answer.",
+    )
 
 
 def _more(direction: float) -> str:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from whatchanged.artifacts import Diff, Finding, Findings, LabelScore, TokenSource
 from whatchanged.interpret.activity import ActivityReader
 from whatchanged.interpret.candidates import Candidate, candidates, moves, thresholds
-from whatchanged.interpret.concordance import agreeing, contradicted, unconfirmed
+from whatchanged.interpret.concordance import agreeing, contradicted, other_in_all, unconfirmed
 from whatchanged.interpret.context import ContextReader
 from whatchanged.interpret.evidence import evidence
 from whatchanged.interpret.grouping import Group, group
@@ -163,6 +163,7 @@ class _Writer:
         notes = [
             *warnings.values(),
             *unconfirmed(self.diff, leader, said.text, self.alpha),
+            *other_in_all(self.diff, leader),
             *([said.note] if said.note else []),
             *score_notes(detected, fuzzed),
             *example_note(shown),

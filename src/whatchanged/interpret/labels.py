@@ -68,9 +68,10 @@ def label(candidate: Candidate, profile: Profile) -> Label:
     place = f" · {profile.place}" if profile.place else ""
     if candidate.kind == "observable":
         known = OBSERVABLES.get(candidate.name)
-        return Label(
-            text=known.description if known else candidate.name.replace("_", " "), source="observable"
-        )
+        said = known.description if known else candidate.name.replace("_", " ")
+        tested = candidate.statistic if candidate.statistic in {"opening", "closing"} else ""
+        elsewhere = tested and not (known and known.anchor == tested)
+        return Label(text=f"{said} · {tested}" if elsewhere else said, source="observable")
     if candidate.kind == "lexical":
         anchored = candidate.name.startswith("^") and len(candidate.name) > 1
         return Label(text=term_label(candidate.name) + ("" if anchored else place), source="lexical")
