@@ -85,7 +85,8 @@ def section(result: Mapping[str, Any]) -> Section:
             "Pairs of class “other” were given no place and are only listed.",
             "Effect: (net² − discordant) / (n (n − 1)) of presence is an unbiased estimate of a feature's squared Δ; its "
             "root mean over all features of the SAE, with a 95 % jackknife over groups of prompts. It counts length, "
-            "which behaviour rows do not. Findings are capped at 50 entries; what has no place is listed beside.",
+            "which behaviour rows do not. Findings are capped at 50 entries; what has no place is listed beside. "
+            "Classes in which nothing at all is found cannot be ordered.",
         ),
         bars=tuple(_bar(pairs, name) for name in MEASURES),
         grids=(
@@ -104,7 +105,13 @@ def section(result: Mapping[str, Any]) -> Section:
 def _bar(pairs: Mapping[str, Mapping[str, Any]], name: str) -> Bar:
     values = {c: [p["magnitude"][name] for p in pairs.values() if p["class"] == c] for c in ORDER}
     known = [c for c in ORDER if values[c]]
-    holds = all(max(values[a]) < min(values[b]) for a, b in pairwise(known))
+    steps = list(pairwise(known))
+    holds = all(max(values[a]) < min(values[b]) for a, b in steps)
+    # Where nothing is found on either side the run was too small to order them.
+    silent = [(a, b) for a, b in steps if not any(values[a]) and not any(values[b])]
+    undecided = bool(silent) and all(
+        max(values[a]) < min(values[b]) for a, b in steps if (a, b) not in silent
+    )
     shown = " < ".join(
         f"{c} {', '.join(f'{v:.4f}' if isinstance(v, float) else f'{v:,}' for v in sorted(values[c]))}"
         for c in known
@@ -113,7 +120,7 @@ def _bar(pairs: Mapping[str, Mapping[str, Any]], name: str) -> Bar:
         claim=MEASURES[name],
         wanted=" < ".join(ORDER),
         got=shown if holds else shown.replace(" < ", "; "),
-        met=holds if len(known) == len(ORDER) else None,
+        met=None if undecided or len(known) < len(ORDER) else holds,
     )
 
 
