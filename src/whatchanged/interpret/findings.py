@@ -19,7 +19,7 @@ from whatchanged.interpret.labels import Label, label, within
 from whatchanged.interpret.notes import example_note, members_note, members_suffix, tag_notes
 from whatchanged.interpret.profile import Profile, profiles
 from whatchanged.interpret.redundancy import Redundancy
-from whatchanged.interpret.scores import lexical_detection, score_notes
+from whatchanged.interpret.scores import COIN, lexical_detection, score_notes
 from whatchanged.interpret.statement import statement
 
 __all__ = ["interpret"]
@@ -63,7 +63,8 @@ def interpret(
         remarks: Further lines, by the id of a row (``feature:123``); a finding shows those of all its rows.
 
     Returns:
-        The findings by q, then absolute delta. ``summary`` counts ``significant`` rows, ``behaviour_rows``
+        The findings by q, then absolute delta; those whose label tells texts apart no better than a coin come
+        after all others. ``summary`` counts ``significant`` rows, ``behaviour_rows``
         and ``aside_rows``, those ``merged`` into a stronger one, and ``left_out`` and ``aside_left_out``:
         rows redundant with none of the entries shown, for which there was no place.
 
@@ -116,7 +117,7 @@ def interpret(
     )
     return Findings(
         diff=diff,
-        items=tuple(writer.finding(g) for g in groups),
+        items=tuple(sorted((writer.finding(g) for g in groups), key=_untold)),
         aside=tuple(writer.finding(g) for g in aside_groups),
         summary={
             "alpha": alpha,
@@ -208,6 +209,11 @@ class _Writer:
         name = f"{leader.kind}:{leader.name}".replace("\n", "\\n")
         # with several checkpoints, one row may be found for more than one of them
         return name if len(self.diff.responses.models) == 2 else f"{name}@{leader.after}"
+
+
+def _untold(finding: Finding) -> bool:
+    """Whether the label is known to say nothing: then others, which a reader can act on, go before."""
+    return finding.label_score is not None and finding.label_score.lo <= COIN
 
 
 def _answers_compared(diff: Diff, c: Candidate) -> int:
