@@ -13,31 +13,21 @@ from __future__ import annotations
 
 import argparse
 import time
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 
 from planting import load_pair
-from section import Bar, Grid, Section, save, show
+from program import ALPHA, Reading, finish, opened, options_of, settings_of
+from section import Bar, Grid, Section
 from swapped import PARTS, forced_hypotheses, parts, published
 from whatchanged.artifacts import Finding, Findings, Responses
 from whatchanged.diff import compare, discovered, label_swaps
 from whatchanged.diff.compare import contrast_on
 from whatchanged.diff.units import pair
-from whatchanged.encode.encode import Encoder, encode
-from whatchanged.encode.registry import load_sae
 from whatchanged.pipeline import interpret
 from whatchanged.stats import clopper_pearson
-from whatchanged.store import fingerprint, read_json, write_json
+from whatchanged.store import fingerprint, write_json
 
 PAIRS = (
     ("vicuna-13b-v1.5", "vicuna-13b-v1.5-togetherai"),
@@ -48,60 +38,33 @@ PAIRS = (
     ("zephyr-7b-alpha", "zephyr-7b-beta"),
 )
 TRUE_NULL = frozenset(PAIRS[0])
-ALPHA = 0.05
 
 
 def main() -> None:
     options = _options()
     console = Console(stderr=True)
-    settings = {
-        "prompts": options.prompts,
-        "draws": options.draws,
-        "sae": {"name": options.sae, "fingerprint": load_sae(options.sae).fingerprint},
-        "dtype": options.dtype,
-        "seed": options.seed,
-        "alpha": ALPHA,
-    }
-    result: dict[str, Any] = {"schema": 1, "settings": settings, "pairs": {}}
-    if options.out.exists():
-        result = read_json(options.out)
-        if result.get("settings") != settings:
-            raise SystemExit(f"{options.out} holds results of other settings; choose another --out")
-    encoder: Encoder | None = None
+    result = opened(options.out, settings_of(options) | {"draws": options.draws}, pairs={})
+    reading = Reading(options, console)
     for names in options.pair or PAIRS:
         responses = load_pair(options.data, *names, prompts=options.prompts)
         key = " → ".join(names)
         answers = fingerprint([[a.prompt_id, a.model, a.text] for a in responses.answers])
         if result["pairs"].get(key, {}).get("answers") == answers:
             continue
-        encoder = encoder or Encoder(options.sae, dtype=options.dtype)
         console.print(f"{key}: {len(responses.answers):,} answers")
-        result["pairs"][key] = _pair(responses, encoder, options, console) | {"answers": answers}
+        result["pairs"][key] = _pair(responses, reading, options) | {"answers": answers}
         write_json(options.out, result)
-    made = section(result)
-    save(made, options.out.with_suffix(".md"))
-    show(made, Console())
-    console.print(f"wrote {options.out} and {options.out.with_suffix('.md')}")
+    finish(section(result), options.out, console)
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--data", type=Path, required=True, help="results folder of alpaca_eval")
+    parser = options_of(__doc__)
     parser.add_argument("--pair", nargs=2, action="append", metavar=("BEFORE", "AFTER"), help="repeatable")
-    parser.add_argument("--prompts", type=int, default=None, help="the first so many by id; all by default")
     parser.add_argument("--draws", type=int, default=2000)
-    parser.add_argument("--sae", default="gemma-3-270m")
-    parser.add_argument("--dtype", default="float32", choices=["float32", "bfloat16"])
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, required=True, help="JSON file; a .md file is written beside it")
     return parser.parse_args()
 
 
-def _pair(
-    responses: Responses, encoder: Encoder, options: argparse.Namespace, console: Console
-) -> dict[str, Any]:
+def _pair(responses: Responses, reading: Reading, options: argparse.Namespace) -> dict[str, Any]:
     """Encode, compare, swap, interpret one pair."""
     seconds: dict[str, float] = {}
     began = time.perf_counter()
@@ -111,16 +74,7 @@ def _pair(
         seconds[stage] = round(time.perf_counter() - began, 1)
         began = time.perf_counter()
 
-    columns = (TextColumn("reading tokens"), BarColumn(), MofNCompleteColumn())
-    with Progress(
-        *columns, TimeElapsedColumn(), TimeRemainingColumn(), console=console, transient=True
-    ) as bar:
-        task = bar.add_task("tokens", total=None)
-        features = encode(
-            responses,
-            encoder=encoder,
-            progress=lambda done, all_: bar.update(task, completed=done, total=all_),
-        )
+    features = reading(responses)
     lap("encode")
     # The noise floor's own draws are not needed here; the ones below repeat the report as a whole.
     diff = compare(features, alpha=ALPHA, draws=1, seed=options.seed)

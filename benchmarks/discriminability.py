@@ -26,7 +26,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from discriminability_section import LISTS, NULL_PAIR, TOP, section
 from pairwise import differences_of, outcomes, scorer
 from planting import load_pair
-from section import save, show
+from program import ALPHA, finish
 from whatchanged.artifacts import Diff, Features, Occurrences
 from whatchanged.diff import compare
 from whatchanged.diff.units import pair
@@ -46,7 +46,6 @@ PAIRS = (
     ("claude-2.1_concise", "claude-2.1_verbose"),
     NULL_PAIR,
 )
-ALPHA = 0.05
 EQUAL = 0.1
 
 Rows = dict[str, NDArray[np.int64]]
@@ -99,10 +98,7 @@ def main() -> None:
                 write_json(options.out, result)
                 bar.advance(task)
     write_json(options.out, result)
-    made = section(result)
-    save(made, options.out.with_suffix(".md"))
-    show(made, Console())
-    console.print(f"wrote {options.out} and {options.out.with_suffix('.md')}")
+    finish(section(result), options.out, console)
 
 
 def _options() -> argparse.Namespace:

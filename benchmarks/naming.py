@@ -27,7 +27,7 @@ from edits import EDITS
 from methods import TOP
 from naming_tables import REPORTS, section
 from planting import Bench, EditedPair, contrast_of, differences, gather, load_pair, plant
-from section import save, show
+from program import ALPHA, finish
 from whatchanged.artifacts import Diff, Features, Finding, Occurrences, TokenActivations
 from whatchanged.diff import compare
 from whatchanged.diff.contrast import Contrast
@@ -45,7 +45,6 @@ from whatchanged.store import fingerprint, read_json, write_json
 from whatchanged.text import lexical
 
 NULL_PAIR = ("vicuna-13b-v1.5", "vicuna-13b-v1.5-togetherai")
-ALPHA = 0.05
 RANDOM = 300  # features of the unedited pair, labelled to see what a rule passes by chance
 HELD = 512  # answers whose tokens stay in memory
 
@@ -83,10 +82,7 @@ def main() -> None:
             result["random"] = _random(bench, tokens, options.seed)
         _draws(bench, tokens, todo, edited, result, options, console)
     write_json(options.out, result)
-    made = section(result)
-    save(made, options.out.with_suffix(".md"))
-    show(made, Console())
-    console.print(f"wrote {options.out} and {options.out.with_suffix('.md')}")
+    finish(section(result), options.out, console)
 
 
 def _options() -> argparse.Namespace:

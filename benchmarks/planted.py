@@ -20,29 +20,20 @@ from typing import Any
 
 import numpy as np
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 
 from edits import EDITS
 from methods import judge, listings, named
 from planted_section import section
 from planting import Bench, EditedPair, contrast_of, gather, load_pair, needed, plant
-from section import save, show
+from program import ALPHA, bar, finish, opened, options_of
 from whatchanged.artifacts import Responses
 from whatchanged.diff import compare
 from whatchanged.encode.encode import Encoder, encode
 from whatchanged.encode.registry import load_sae
 from whatchanged.stats import exact_limit
-from whatchanged.store import fingerprint, read_json, write_json
+from whatchanged.store import fingerprint, write_json
 
 NULL_PAIR = ("vicuna-13b-v1.5", "vicuna-13b-v1.5-togetherai")
-ALPHA = 0.05
 
 
 def main() -> None:
@@ -61,7 +52,7 @@ def main() -> None:
         "seed": options.seed,
         "alpha": ALPHA,
     }
-    result = _opened(options.out, settings)
+    result = opened(options.out, settings, edits={}, cells={})
     applies = {name: len(planted.rows(name)) for name in edits}
     texts = {name: fingerprint([a.text for a in planted.answers if a.model == name]) for name in edits}
     for name in edits:
@@ -78,19 +69,13 @@ def main() -> None:
         _cells(bench, result, options, applies, console)
         result["timing"]["last_run_s"] = round(time.perf_counter() - began, 1)
     write_json(options.out, result)
-    made = section(result)
-    save(made, options.out.with_suffix(".md"))
-    show(made, Console())
-    console.print(f"wrote {options.out} and {options.out.with_suffix('.md')}")
+    finish(section(result), options.out, console)
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--data", type=Path, required=True, help="results folder of alpaca_eval")
+    parser = options_of(__doc__)
+    parser.set_defaults(prompts=300)
     parser.add_argument("--pair", nargs=2, default=NULL_PAIR, metavar=("BEFORE", "AFTER"))
-    parser.add_argument("--prompts", type=int, default=300)
     parser.add_argument("--doses", type=float, nargs="+", default=[0.05, 0.1, 0.2, 0.5])
     parser.add_argument(
         "--multiples",
@@ -101,27 +86,10 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--draws", type=int, default=10)
     parser.add_argument("--edits", nargs="+", default=list(EDITS), choices=list(EDITS), metavar="EDIT")
-    parser.add_argument("--sae", default="gemma-3-270m")
-    parser.add_argument("--dtype", default="float32", choices=["float32", "bfloat16"])
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, required=True, help="JSON file; a .md file is written beside it")
     options = parser.parse_args()
     if any(not 0 < d <= 1 for d in options.doses) or options.draws < 1 or options.prompts < 1:
         parser.error("doses must lie between 0 and 1, draws and prompts be at least 1")
     return options
-
-
-def _opened(path: Path, settings: dict[str, Any]) -> dict[str, Any]:
-    """The results so far, or an empty frame."""
-    if not path.exists():
-        return {"schema": 1, "settings": settings, "timing": {}, "edits": {}, "cells": {}}
-    result: dict[str, Any] = read_json(path)
-    if result.get("settings") != settings:
-        differing = [k for k, v in settings.items() if result.get("settings", {}).get(k) != v]
-        raise SystemExit(
-            f"{path} holds results of other settings ({', '.join(differing)}); choose another --out"
-        )
-    return result
 
 
 def _doses(result: dict[str, Any], options: argparse.Namespace) -> dict[str, int]:
@@ -145,11 +113,6 @@ def _todo(result: dict[str, Any], options: argparse.Namespace, applies: dict[str
     )
 
 
-def _bar(console: Console) -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    return Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=console, transient=True)
-
-
 def _encoded(
     planted: Responses,
     applies: dict[str, frozenset[str]],
@@ -162,10 +125,12 @@ def _encoded(
     began = time.perf_counter()
     encoder = Encoder(options.sae, dtype=options.dtype)
     loaded = time.perf_counter()
-    with _bar(console) as bar:
-        task = bar.add_task("reading tokens", total=None)
+    with bar(console) as shown:
+        task = shown.add_task("reading tokens", total=None)
         features = encode(
-            planted, encoder=encoder, progress=lambda done, all_: bar.update(task, completed=done, total=all_)
+            planted,
+            encoder=encoder,
+            progress=lambda done, all_: shown.update(task, completed=done, total=all_),
         )
     read = time.perf_counter()
     bench = Bench.of(features, alpha=ALPHA, applies=applies)
@@ -265,8 +230,8 @@ def _cells(
 ) -> None:
     """Every edit at every dose, in as many draws as are wanted."""
     began, made = time.perf_counter(), 0
-    with _bar(console) as bar:
-        task = bar.add_task("draws", total=_todo(result, options, applies))
+    with bar(console) as shown:
+        task = shown.add_task("draws", total=_todo(result, options, applies))
         for name in applies:
             pair: EditedPair | None = None
             for dose, edited in _doses(result, options).items():
@@ -283,12 +248,12 @@ def _cells(
                     pair = bench.edited(name)
                     plain = contrast_of(pair.families, pair.pairing, bench.signs, bench.alpha).families
                 for draw in range(len(cell["draws"]), options.draws):
-                    bar.update(task, description=f"{name} {dose}")
+                    shown.update(task, description=f"{name} {dose}")
                     chosen = pair.chosen(edited, seed=options.seed, draw=draw)
                     found = contrast_of(pair.families, pair.with_edits(chosen), bench.signs, bench.alpha)
                     cell["draws"].append(judge(found, listings(found), plain))
                     made += 1
-                    bar.advance(task)
+                    shown.advance(task)
                 result["timing"]["seconds_per_draw"] = round((time.perf_counter() - began) / made, 3)
                 write_json(options.out, result)
 

@@ -28,7 +28,7 @@ from methods import GAP, judge, listings, published
 from peers import BATCH, EMBEDDINGS, EPOCHS, HYPOTHESAES, SIZES, HypotheSAEs, interp_embed
 from planted_peers_section import OURS, section
 from planting import Bench, EditedPair, contrast_of, differences, load_pair, plant
-from section import save, show
+from program import ALPHA, finish
 from whatchanged.diff.contrast import Contrast
 from whatchanged.diff.swaps import swap_labels
 from whatchanged.encode.encode import Encoder, encode
@@ -36,7 +36,6 @@ from whatchanged.encode.registry import load_sae
 from whatchanged.store import fingerprint, read_json, write_json
 
 NULL_PAIR = ("vicuna-13b-v1.5", "vicuna-13b-v1.5-togetherai")
-ALPHA = 0.05
 
 Embedder = Callable[[list[str], int], NDArray[np.float32]]
 
@@ -86,10 +85,7 @@ def main() -> None:
         result["interp_embed"] = interp_embed(pair, options)
     result["timing"]["last_run_s"] = round(time.perf_counter() - began, 1)
     write_json(options.out, result)
-    made = section(result)
-    save(made, options.out.with_suffix(".md"))
-    show(made, Console())
-    console.print(f"wrote {options.out} and {options.out.with_suffix('.md')}")
+    finish(section(result), options.out, console)
 
 
 def _options() -> argparse.Namespace:

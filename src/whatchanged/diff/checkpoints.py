@@ -43,7 +43,9 @@ def checkpoints(found: Sequence[Contrast], tables: Sequence[pd.DataFrame]) -> pd
     p = np.array([np.where(np.isnan(c.tests.p), np.inf, c.tests.p)[rows] for c in found])
     p = p.reshape(len(found), len(rows))
     chosen = np.argmin(p, axis=0)
-    statistic = np.array([c.tests.statistic[rows] for c in found])[chosen, np.arange(len(rows))]
+    # As reported: where length leaves only presence, a table says so and the contrast's own tests do not.
+    reported = np.array([t["statistic"].map(STATISTICS.index).to_numpy(dtype=np.int64)[rows] for t in tables])
+    statistic = reported[chosen, np.arange(len(rows))]
     parts = []
     for one, table in zip(found, tables, strict=True):
         n = one.pairing.n_units

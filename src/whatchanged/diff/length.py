@@ -118,13 +118,13 @@ def length_rule(
     q = benjamini_hochberg(p_prefix)
     survived = (q <= level) & (np.sign(delta) == direction)
 
+    # For presence and opening the prefix test is the row's own test, so it settles the matter.
+    own = asked & np.isin(statistic, [STATISTICS.index("presence"), STATISTICS.index("opening")])
     left, p_left = np.zeros(count, dtype=np.int64), np.full(count, np.nan)
-    for f, index in _blocks(family_of, asked):
+    for f, index in _blocks(family_of, asked & ~(own & survived)):
         up, down = interpolated_counts(contrast.families[f], column[index], statistic[index], turned)
         left[index], p_left[index] = up - down, sign_test(up, down)
     enough = left * direction >= _SHARE * whole
-    # For presence and opening the prefix test is the row's own test, so its failure settles the matter.
-    own = asked & np.isin(statistic, [STATISTICS.index("presence"), STATISTICS.index("opening")])
     by_presence = survived & ~own & ~enough
     survived &= ~by_presence | (np.sign(net[STATISTICS.index("presence")]) == direction)
     reported = np.where(by_presence & survived, STATISTICS.index("presence"), statistic)
