@@ -216,8 +216,8 @@ def read_draw(found: Contrast) -> dict[str, Any]:
     """
     features = slice(0, int(found.start[1]))
     presence = row_tests(found.n_after[:1, features], found.n_before[:1, features], found.table, found.alpha)
-    rows = found.candidates
-    verdict = length_rule(found, rows, found.tests.statistic[rows], found.direction(rows)).verdict
+    discoveries = found.discoveries
+    rows, verdict = discoveries.rows, length_rule(found, discoveries).verdict
     ok = rows[verdict == OK]
     return {
         "presence": int((presence.q <= found.alpha).sum()),

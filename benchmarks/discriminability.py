@@ -14,27 +14,23 @@ import argparse
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from sklearn.feature_extraction.text import CountVectorizer
 
 from discriminability_section import LISTS, NULL_PAIR, TOP, section
 from pairwise import differences_of, outcomes, scorer
 from planting import load_pair
-from program import ALPHA, finish
+from program import ALPHA, Reading, bar, finish, opened, options_of, settings_of
 from whatchanged.artifacts import Diff, Features, Occurrences
 from whatchanged.diff import compare
 from whatchanged.diff.units import pair
 from whatchanged.encode import ShardTokens
-from whatchanged.encode.encode import Encoder, encode
-from whatchanged.encode.registry import load_sae
 from whatchanged.interpret import features_of, interpret, split_prompts
-from whatchanged.store import fingerprint, read_json, write_json
+from whatchanged.store import fingerprint, write_json
 from whatchanged.text import lexical, observables
 
 PAIRS = (
@@ -54,21 +50,9 @@ Rows = dict[str, NDArray[np.int64]]
 def main() -> None:
     options = _options()
     console = Console(stderr=True)
-    settings = {
-        "prompts": options.prompts,
-        "sae": {"name": options.sae, "fingerprint": load_sae(options.sae).fingerprint},
-        "dtype": options.dtype,
-        "seed": options.seed,
-        "alpha": ALPHA,
-        "equal_length": EQUAL,
-        "top": TOP,
-    }
-    result: dict[str, Any] = {"schema": 1, "settings": settings, "timing": {}, "pairs": {}}
-    if options.out.exists():
-        result = read_json(options.out)
-        if result.get("settings") != settings:
-            raise SystemExit(f"{options.out} holds results of other settings; choose another --out")
-    encoder: Encoder | None = None
+    settings = settings_of(options) | {"equal_length": EQUAL, "top": TOP}
+    result = opened(options.out, settings, pairs={})
+    reading = Reading(options, console)
     for names in options.pair or PAIRS:
         responses = load_pair(options.data, *names, prompts=options.prompts)
         key = " → ".join(names)
@@ -79,40 +63,22 @@ def main() -> None:
         todo = [s for s in range(options.splits) if str(s) not in kept["splits"]]
         if not todo:
             continue
-        encoder = encoder or Encoder(options.sae, dtype=options.dtype)
         console.print(f"{key}: {len(responses.answers):,} answers")
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        with Progress(*columns, console=console, transient=True) as bar:
-            task = bar.add_task("reading tokens", total=None)
-            features = encode(
-                responses,
-                encoder=encoder,
-                progress=lambda done, all_, bar=bar, task=task: bar.update(task, completed=done, total=all_),
-            )
-            bar.update(task, description="splits", completed=0, total=len(todo))
-            pool = _Pool.of(features)
-            for split in todo:
+        pool = _Pool.of(reading(responses))
+        with bar(console) as shown:
+            for split in shown.track(todo, description="splits"):
                 began = time.perf_counter()
                 kept["splits"][str(split)] = pool.split(seed=options.seed + split)
                 result["timing"]["seconds_per_split"] = round(time.perf_counter() - began, 1)
                 write_json(options.out, result)
-                bar.advance(task)
     write_json(options.out, result)
     finish(section(result), options.out, console)
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--data", type=Path, required=True, help="results folder of alpaca_eval")
+    parser = options_of(__doc__)
     parser.add_argument("--pair", nargs=2, action="append", metavar=("BEFORE", "AFTER"), help="repeatable")
-    parser.add_argument("--prompts", type=int, default=None, help="the first so many by id; all by default")
     parser.add_argument("--splits", type=int, default=5)
-    parser.add_argument("--sae", default="gemma-3-270m")
-    parser.add_argument("--dtype", default="float32", choices=["float32", "bfloat16"])
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, required=True, help="JSON file; a .md file is written beside it")
     options = parser.parse_args()
     if options.splits < 1:
         parser.error("splits must be at least 1")

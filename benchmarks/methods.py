@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planting import differences
-from whatchanged.diff.contrast import Contrast, RowTests, row_tests
+from whatchanged.diff.contrast import Contrast, Discoveries, RowTests, row_tests
 from whatchanged.diff.family import STATISTICS, Family
 from whatchanged.diff.length import OK, length_rule
 from whatchanged.stats import exact_limit
@@ -87,12 +87,17 @@ def listings(found: Contrast) -> dict[str, Listing]:
         "presence": _listing(found, tests(features, 1), 0),
         "published": published(found),
     }
-    for name in ("report", "features", "lexical"):
+    for name, part, chosen in (
+        ("report", slice(None), found.tests),
+        ("features", features, tests(features)),
+        ("lexical", slice(int(words), None), tests(slice(int(words), None))),
+    ):
         whole = listed[name]
-        net = found.n_after[whole.statistic, whole.rows] - found.n_before[whole.statistic, whole.rows]
-        # As in `compare`: the rule is asked of all discoveries together, in table order.
+        counts = found.n_after[:, part], found.n_before[:, part]
+        discoveries = Discoveries.of(chosen, *counts, found.alpha).numbered(np.arange(found.start[-1])[part])
+        # The rule is asked in table order, as in `compare`; the listing is by q.
         order = np.argsort(whole.rows)
-        told = length_rule(found, whole.rows[order], whole.statistic[order], np.sign(net)[order])
+        told = length_rule(found, discoveries)
         kept = np.zeros(len(order), dtype=np.bool_)
         kept[order] = told.verdict == OK
         statistic, q = whole.statistic.copy(), whole.q.copy()

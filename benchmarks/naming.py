@@ -15,25 +15,21 @@ import argparse
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from edits import EDITS
 from methods import TOP
 from naming_tables import REPORTS, section
 from planting import Bench, EditedPair, contrast_of, differences, gather, load_pair, plant
-from program import ALPHA, finish
+from program import ALPHA, Reading, bar, finish, opened, options_of, settings_of
 from whatchanged.artifacts import Diff, Features, Finding, Occurrences, TokenActivations
 from whatchanged.diff import compare
 from whatchanged.diff.contrast import Contrast
 from whatchanged.diff.family import STATISTICS, Family
-from whatchanged.encode.encode import Encoder, encode
-from whatchanged.encode.registry import load_sae
 from whatchanged.encode.tokens import ShardTokens
 from whatchanged.interpret import interpret
 from whatchanged.interpret.activity import ActivityReader
@@ -41,7 +37,7 @@ from whatchanged.interpret.candidates import Candidate, moves, thresholds
 from whatchanged.interpret.context import ContextReader
 from whatchanged.interpret.labels import label, within
 from whatchanged.interpret.profile import profiles
-from whatchanged.store import fingerprint, read_json, write_json
+from whatchanged.store import fingerprint, write_json
 from whatchanged.text import lexical
 
 NULL_PAIR = ("vicuna-13b-v1.5", "vicuna-13b-v1.5-togetherai")
@@ -54,17 +50,13 @@ def main() -> None:
     console = Console(stderr=True)
     pair = load_pair(options.data, *NULL_PAIR, prompts=options.prompts)
     planted = plant(pair, EDITS)
-    settings = {
+    settings = settings_of(options) | {
         "pair": list(NULL_PAIR),
         "prompts": len(pair.prompts),
         "answers": fingerprint([[a.prompt_id, a.model, a.text] for a in planted.answers]),
-        "sae": {"name": options.sae, "fingerprint": load_sae(options.sae).fingerprint},
-        "dtype": options.dtype,
         "dose": options.dose,
-        "seed": options.seed,
-        "alpha": ALPHA,
     }
-    result = _opened(options.out, settings)
+    result = opened(options.out, settings, draws={})
     edited = max(1, round(options.dose * len(pair.prompts)))
     applies = {name: len(planted.rows(name)) for name in EDITS}
     result["applies"] = applies
@@ -75,7 +67,7 @@ def main() -> None:
         for draw in range(len(result["draws"].get(name, [])), options.draws)
     ]
     if todo or "random" not in result:
-        features = encode(planted, encoder=Encoder(options.sae, dtype=options.dtype))
+        features = Reading(options, console)(planted)
         bench = Bench.of(features, alpha=ALPHA)
         tokens = ShardTokens(features, keep=HELD)
         if "random" not in result:
@@ -86,32 +78,15 @@ def main() -> None:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--data", type=Path, required=True, help="results folder of alpaca_eval")
-    parser.add_argument("--prompts", type=int, default=300)
+    parser = options_of(__doc__)
+    parser.set_defaults(prompts=300)
     parser.add_argument("--dose", type=float, default=0.2, help="share of the prompts that is edited")
     parser.add_argument("--draws", type=int, default=12)
     parser.add_argument("--edits", nargs="+", default=list(EDITS), choices=list(EDITS), metavar="EDIT")
-    parser.add_argument("--sae", default="gemma-3-270m")
-    parser.add_argument("--dtype", default="float32", choices=["float32", "bfloat16"])
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, required=True, help="JSON file; a .md file is written beside it")
     options = parser.parse_args()
     if not 0 < options.dose <= 1 or options.draws < 1 or options.prompts < 1:
         parser.error("the dose must lie between 0 and 1, draws and prompts be at least 1")
     return options
-
-
-def _opened(path: Path, settings: dict[str, Any]) -> dict[str, Any]:
-    """The results so far, or an empty frame."""
-    if not path.exists():
-        return {"schema": 1, "settings": settings, "timing": {}, "draws": {}}
-    result: dict[str, Any] = read_json(path)
-    if result.get("settings") != settings:
-        raise SystemExit(f"{path} holds results of other settings; choose another --out")
-    return result
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,20 +112,19 @@ def _draws(
     options: argparse.Namespace,
     console: Console,
 ) -> None:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     pair: EditedPair | None = None
     plain: tuple[Family, ...] = ()
     began = time.perf_counter()
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("draws", total=len(todo))
+    with bar(console) as shown:
+        task = shown.add_task("draws", total=len(todo))
         for i, (name, draw) in enumerate(todo):
-            bar.update(task, description=f"{name} {draw}", completed=i)
+            shown.update(task, description=f"{name} {draw}", completed=i)
             if pair is None or pair.name != name:
                 pair = bench.edited(name)
                 plain = contrast_of(pair.families, pair.pairing, bench.signs, bench.alpha).families
             chosen = pair.chosen(edited, seed=options.seed, draw=draw)
             found = contrast_of(pair.families, pair.with_edits(chosen), bench.signs, bench.alpha)
-            features, rows = _edited(bench, name, {pair.prompts[i] for i in chosen})
+            features, rows = bench.as_answered(name, {pair.prompts[i] for i in chosen})
             shares = _Shares(found, plain)
             extra = {"report": _counted(bench, features, rows), "features": ()}
             told = {
@@ -160,29 +134,6 @@ def _draws(
             result["draws"].setdefault(name, []).append(told)
             result["timing"]["seconds_per_draw"] = round((time.perf_counter() - began) / (i + 1), 2)
             write_json(options.out, result)
-
-
-def _edited(bench: Bench, name: str, ids: set[str]) -> tuple[Features, NDArray[np.int64]]:
-    """The pair with some after-answers really edited, and the row each of its answers was encoded in."""
-    whole = bench.responses
-    before, after = whole.models[:2]
-    rows = [
-        i
-        for i, a in enumerate(whole.answers)
-        if a.model == before or (a.model == after and a.prompt_id not in ids)
-        or (a.model == name and a.prompt_id in ids)
-    ]  # fmt: skip
-    answers = tuple(
-        replace(whole.answers[i], model=before if whole.answers[i].model == before else after) for i in rows
-    )
-    at, every = np.array(rows, dtype=np.int64), bench.features
-    features = replace(
-        every,
-        responses=replace(whole, models=(before, after), answers=answers),
-        occurrences=gather(every.occurrences, at),
-        **{k: getattr(every, k)[at] for k in ("cut", "masked", "shard", "shard_row")},
-    )
-    return features, at
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +204,7 @@ def _line(finding: Finding) -> str:
 
 def _random(bench: Bench, tokens: ShardTokens, seed: int) -> list[dict[str, str]]:
     """Labels of features drawn at random from the unedited pair: findings that are none."""
-    features, rows = _edited(bench, bench.responses.after, set())
+    features, rows = bench.as_answered(bench.responses.after, set())
     table = features.occurrences
     often = np.flatnonzero(np.bincount(table.column, minlength=table.n_columns) >= 0.1 * len(rows))
     drawn = np.random.default_rng(seed).permutation(often)[:RANDOM]

@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import math
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ from rich.console import Console
 from edits import EDITS
 from methods import judge, listings, named
 from planted_section import section
-from planting import Bench, EditedPair, contrast_of, gather, load_pair, needed, plant
+from planting import Bench, EditedPair, contrast_of, load_pair, needed, plant
 from program import ALPHA, bar, finish, opened, options_of
 from whatchanged.artifacts import Responses
 from whatchanged.diff import compare
@@ -65,7 +64,7 @@ def main() -> None:
     if "null" not in result or _todo(result, options, applies):
         bench = _encoded(planted, prompts_of, options, result, console)
         _null(bench, result, options.out)
-        _check(bench, planted, result, options)
+        _check(bench, result, options)
         _cells(bench, result, options, applies, console)
         result["timing"]["last_run_s"] = round(time.perf_counter() - began, 1)
     write_json(options.out, result)
@@ -161,7 +160,7 @@ def _null(bench: Bench, result: dict[str, Any], out: Path) -> None:
     write_json(out, result)
 
 
-def _check(bench: Bench, planted: Responses, result: dict[str, Any], options: argparse.Namespace) -> None:
+def _check(bench: Bench, result: dict[str, Any], options: argparse.Namespace) -> None:
     """Hold one draw against `compare` on answers that really are edited, bit for bit."""
     if "check" in result:
         return
@@ -170,28 +169,7 @@ def _check(bench: Bench, planted: Responses, result: dict[str, Any], options: ar
     edited = min(pair.applies, max(1, round(max(options.doses) * bench.pairing.n_units)))
     chosen = pair.chosen(edited, seed=options.seed, draw=0)
     found = contrast_of(pair.families, pair.with_edits(chosen), bench.signs, bench.alpha)
-    before, after = planted.models[:2]
-    ids = {pair.prompts[i] for i in chosen}
-    real = replace(
-        planted,
-        models=(before, after),
-        answers=tuple(
-            replace(a, model=after) if a.model == name else a
-            for a in planted.answers
-            if a.model == before or (a.model == name and a.prompt_id in ids)
-            or (a.model == after and a.prompt_id not in ids)
-        ),
-    )  # fmt: skip
-    place = {(a.prompt_id, a.model): i for i, a in enumerate(planted.answers)}
-    rows = [
-        place[a.prompt_id, name if a.model == after and a.prompt_id in ids else a.model] for a in real.answers
-    ]
-    features = replace(
-        bench.features,
-        responses=real,
-        occurrences=gather(bench.features.occurrences, np.array(rows)),
-        cut=bench.features.cut[rows],
-    )
+    features, _ = bench.as_answered(name, {pair.prompts[i] for i in chosen})
     table = compare(features, draws=1, splits=1, alpha=bench.alpha).table
     mine = [_row_name(found, r) for r in range(found.signs.n_columns)]
     q = {k: v for k, v in zip(mine, found.tests.q, strict=True) if not np.isnan(v)}

@@ -14,13 +14,11 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from edits import EDITS
 from embeddings import ReaderEmbedder, standardised, word_embedding
@@ -28,12 +26,10 @@ from methods import GAP, judge, listings, published
 from peers import BATCH, EMBEDDINGS, EPOCHS, HYPOTHESAES, SIZES, HypotheSAEs, interp_embed
 from planted_peers_section import OURS, section
 from planting import Bench, EditedPair, contrast_of, differences, load_pair, plant
-from program import ALPHA, finish
+from program import ALPHA, Reading, bar, finish, opened, options_of, settings_of
 from whatchanged.diff.contrast import Contrast
 from whatchanged.diff.swaps import swap_labels
-from whatchanged.encode.encode import Encoder, encode
-from whatchanged.encode.registry import load_sae
-from whatchanged.store import fingerprint, read_json, write_json
+from whatchanged.store import fingerprint, write_json
 
 NULL_PAIR = ("vicuna-13b-v1.5", "vicuna-13b-v1.5-togetherai")
 
@@ -45,41 +41,23 @@ def main() -> None:
     console = Console(stderr=True)
     pair = load_pair(options.data, *options.pair, prompts=options.prompts)
     planted = plant(pair, {name: EDITS[name] for name in options.edits})
-    settings = {
+    settings = settings_of(options) | {
         "pair": list(options.pair),
         "prompts": len(pair.prompts),
         "answers": fingerprint([[a.prompt_id, a.model, a.text] for a in pair.answers]),
         "dose": options.dose,
-        "sae": {"name": options.sae, "fingerprint": load_sae(options.sae).fingerprint},
-        "dtype": options.dtype,
-        "seed": options.seed,
-        "alpha": ALPHA,
         "swaps": options.swaps,
         "embedding_layer": options.layer,
         "peer_training": {"batch": BATCH, "epochs": EPOCHS},
     }
-    result: dict[str, Any] = {"schema": 1, "settings": settings, "timing": {}, "null": {}, "draws": {}}
-    if options.out.exists():
-        result = read_json(options.out)
-        if result.get("settings") != settings:
-            raise SystemExit(f"{options.out} holds results of other settings; choose another --out")
-    encoder = Encoder(options.sae, dtype=options.dtype)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("reading tokens", total=None)
-        features = encode(
-            planted, encoder=encoder, progress=lambda done, all_: bar.update(task, completed=done, total=all_)
-        )
-        bar.update(task, description="counting words", total=None)
-        bench = Bench.of(features, alpha=ALPHA)
-        work = _Work(bench, options, result, console)
-        began = time.perf_counter()
-        bar.update(task, description="null and draws", completed=0, total=1 + len(options.edits))
-        work.null()
-        bar.advance(task)
-        for name in options.edits:
+    result = opened(options.out, settings, null={}, draws={})
+    bench = Bench.of(Reading(options, console)(planted), alpha=ALPHA)
+    work = _Work(bench, options, result, console)
+    began = time.perf_counter()
+    work.null()
+    with bar(console) as shown:
+        for name in shown.track(options.edits, description="edits"):
             work.edit(name)
-            bar.advance(task)
     work.close()
     if options.interp_embed and "interp_embed" not in result:
         result["interp_embed"] = interp_embed(pair, options)
@@ -89,12 +67,9 @@ def main() -> None:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--data", type=Path, required=True, help="results folder of alpaca_eval")
+    parser = options_of(__doc__)
+    parser.set_defaults(prompts=300)
     parser.add_argument("--pair", nargs=2, default=NULL_PAIR, metavar=("BEFORE", "AFTER"))
-    parser.add_argument("--prompts", type=int, default=300)
     parser.add_argument("--dose", type=float, default=0.2)
     parser.add_argument("--draws", type=int, default=3)
     parser.add_argument("--edits", nargs="+", default=list(EDITS), choices=list(EDITS), metavar="EDIT")
@@ -103,10 +78,6 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--layer", type=int, default=12, help="reader layer whose mean is the embedding")
     parser.add_argument("--interp-embed", metavar="PYTHON", help="a Python that can import interp_embed")
     parser.add_argument("--interp-embed-prompts", type=int, default=40)
-    parser.add_argument("--sae", default="gemma-3-270m")
-    parser.add_argument("--dtype", default="float32", choices=["float32", "bfloat16"])
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, required=True, help="JSON file; a .md file is written beside it")
     options = parser.parse_args()
     if not 0 < options.dose <= 1 or options.draws < 1 or options.swaps < 20:
         parser.error("the dose lies between 0 and 1, draws are at least 1 and swaps at least 20")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -176,6 +176,35 @@ class Bench:
             prompts=tuple(self.pairing.prompts[p] for p, _ in found),
             order=np.array([encoded.get(p, -1) for p in every], dtype=np.int64),
         )
+
+    def as_answered(self, edit: str, ids: Set[str]) -> tuple[Features, NDArray[np.int64]]:
+        """The pair as if the after-model had given the edited answers itself, for the product to compare.
+
+        Args:
+            edit: The edit.
+            ids: Prompts whose answers are edited.
+
+        Returns:
+            The features of the pair, and the row of `features` that each of its answers was encoded in.
+        """
+        whole = self.responses
+        before, after = whole.models[:2]
+        rows = [
+            i
+            for i, a in enumerate(whole.answers)
+            if a.model == before or a.model == (edit if a.prompt_id in ids else after)
+        ]
+        answers = tuple(
+            replace(a, model=before if a.model == before else after) for a in (whole.answers[i] for i in rows)
+        )
+        at, every = np.array(rows, dtype=np.int64), self.features
+        features = replace(
+            every,
+            responses=replace(whole, models=(before, after), answers=answers),
+            occurrences=gather(every.occurrences, at),
+            **{k: getattr(every, k)[at] for k in ("cut", "masked", "shard", "shard_row")},
+        )
+        return features, at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

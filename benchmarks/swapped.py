@@ -49,7 +49,7 @@ def parts(whole: Contrast, *, draws: int, seed: int) -> dict[str, dict[str, int]
             "rows": int((one.tests.tests > 0).sum()),
             "reports": int(swaps.discovered.sum()),
             "draws": swaps.draws,
-            "true_labels": len(one.candidates),
+            "true_labels": len(one.discoveries.rows),
         }
     return result
 

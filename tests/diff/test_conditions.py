@@ -107,7 +107,7 @@ def test_exchanged_prompts_keep_the_level():
                 documents[key] = plant(documents[key], c, [20, 26])
     made = features(documents, 6, prompts=_prompts(60, texts))
     found = contrast_on(made, [made.occurrences], pair(made.responses, "old", "new"), 0.05)
-    rows = found.candidates
+    rows = found.discoveries.rows
     assert len(rows) == 3
     hits, draws = 0, 300
     for _ in range(draws):

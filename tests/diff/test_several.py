@@ -126,7 +126,7 @@ def test_under_exchanged_labels_the_whole_report_keeps_its_level():
         found = one_family(
             [contrast_on(made, [made.occurrences], replace(p, answers=order[p.answers]), 0.05) for p in pairs]
         )
-        hits += any(len(c.candidates) for c in found)
+        hits += any(len(c.discoveries.rows) for c in found)
     assert hits <= 18  # 5 % of 200 is 10; Binomial(200, .05) exceeds 18 once in 200
 
 

@@ -166,7 +166,7 @@ def test_exchanged_checkpoints_keep_the_level():
     for _ in range(draws):
         order = rng.permuted(np.arange(90).reshape(30, 3), axis=1).ravel()
         found = contrast_on(made, [made.occurrences], replace(pairing, answers=order[pairing.answers]), 0.05)
-        hits += len(found.candidates) > 0
+        hits += len(found.discoveries.rows) > 0
         small += int((found.tests.p <= 0.05).sum())
         tested += int((found.tests.tests > 0).sum())
     assert hits <= 26  # 5 % of 300 is 15; Binomial(300, .05) exceeds 26 twice in 1,000

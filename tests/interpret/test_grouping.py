@@ -126,6 +126,21 @@ def test_rows_that_fire_on_the_same_words_merge_wherever_those_are() -> None:
     assert [x.members for x in groups] == [(1,)]
 
 
+def test_the_numbers_of_a_list_are_one_thing() -> None:
+    items = [s + "." for s in BODY.rstrip(".").split(". ")]
+    listed = "\n".join(f"{i}. {item}" for i, item in enumerate(items, start=1))
+    responses = answers([BODY] * 20, [f"{listed}\nWell then, friend."] * 20)
+    occurrences, tokens = encode(responses, [on("nothing")])
+    rows = [
+        {"kind": kind, "feature": name, "delta": 1.0, "q": 1e-6 * (i + 1)}
+        for i, (kind, name) in enumerate(
+            [("lexical", "2."), ("lexical", "5."), ("observable", "numbered_items"), ("lexical", "friend")]
+        )
+    ]
+    groups, _ = group(redundancy(diff_of(responses, occurrences, rows), tokens), range(4), most=10)
+    assert [(x.leader, set(x.members)) for x in groups] == [(2, {0, 1}), (3, set())]
+
+
 def test_what_the_limit_leaves_out_is_returned() -> None:
     _, _, g = world([f"{START} {BODY} {ASKED}"] * 20, [on("Shall"), on("?"), on("Gladly")], [1.0] * 3)
     groups, left = group(g, range(3), most=1)

@@ -63,6 +63,16 @@ def test_weights_without_mean_one_are_refused(weight):
         benjamini_hochberg([0.1, 0.2], weight)
 
 
+def test_rows_that_are_not_given_count_as_rows_with_p_one():
+    p, weight = np.array([0.001, np.nan, 0.02, 0.4]), np.array([2.0, 1.0, 0.5, 3.0])
+    padded = benjamini_hochberg(np.concatenate([p[[0, 2, 3]] / weight[[0, 2, 3]], np.ones(37)]))[:3]
+    q = benjamini_hochberg(p, weight, tested=40)
+    np.testing.assert_allclose(q[[0, 2, 3]], padded)
+    assert np.isnan(q[1])
+    with pytest.raises(ValueError, match="3 p were given for 2 rows"):
+        benjamini_hochberg(p, tested=2)
+
+
 def test_each_group_has_its_share():
     group = np.array([0, 0, 0, 0, 0, 0, 1, 1, 2])
     tested = np.array([True] * 6 + [True, False, False])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from whatchanged.diff.signs import Signs, signs
 from whatchanged.diff.units import Pairing
 from whatchanged.stats import SignTestTable, benjamini_hochberg, budget_weights, testable
 
-__all__ = ["SHARES", "Contrast", "RowTests", "contrast", "kinds", "row_tests"]
+__all__ = ["SHARES", "Contrast", "Discoveries", "RowTests", "contrast", "kinds", "row_tests"]
 
 SHARES = {"feature": 0.5, "observable": 0.25, "lexical": 0.25}
 """Share of the false discoveries allowed that each kind of row may spend. Observables are few and say most;
@@ -77,6 +77,47 @@ def row_tests(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Discoveries:
+    """The rows at ``q <= alpha``, and all they were chosen among.
+
+    Attributes:
+        rows: Their numbers, in table order, ``[discoveries]``.
+        statistic: Index of each one's statistic.
+        direction: Sign of its net change by that statistic; positive means more in after.
+        tests: Number of its tests, among which the statistic was chosen.
+        weight: What it is worth by its kind, as in `RowTests`.
+        tested: Number of rows tested, discovered or not.
+    """
+
+    rows: NDArray[np.int64]
+    statistic: NDArray[np.int64]
+    direction: NDArray[np.int64]
+    tests: NDArray[np.int64]
+    weight: NDArray[np.float64]
+    tested: int
+
+    @classmethod
+    def of(
+        cls, tests: RowTests, n_after: NDArray[np.int64], n_before: NDArray[np.int64], alpha: float
+    ) -> Discoveries:
+        """What `tests` of the same discordant counts (as in `row_tests`) discover."""
+        rows = np.flatnonzero(tests.q <= alpha)
+        statistic = tests.statistic[rows]
+        return cls(
+            rows=rows,
+            statistic=statistic,
+            direction=np.sign(n_after[statistic, rows] - n_before[statistic, rows]),
+            tests=tests.tests[rows],
+            weight=tests.weight[rows],
+            tested=int((tests.tests > 0).sum()),
+        )
+
+    def numbered(self, rows: NDArray[np.int64]) -> Discoveries:
+        """The same where the rows tested were those of a part: `rows` gives the number of each."""
+        return replace(self, rows=rows[self.rows])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Contrast:
     """Two checkpoints contrasted on every column of every family.
 
@@ -110,9 +151,9 @@ class Contrast:
         return kinds(self.families)
 
     @property
-    def candidates(self) -> NDArray[np.int64]:
+    def discoveries(self) -> Discoveries:
         """Rows at ``q <= alpha``, before the length rule."""
-        return np.flatnonzero(self.tests.q <= self.alpha)
+        return Discoveries.of(self.tests, self.n_after, self.n_before, self.alpha)
 
     def direction(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Sign of the net change of each row by its statistic; positive means more in after."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from whatchanged.diff.contrast import Contrast
+from whatchanged.diff.contrast import Contrast, Discoveries
 from whatchanged.diff.family import STATISTICS
 from whatchanged.diff.given_length import given_length
 from whatchanged.diff.prefix import interpolated_counts, lengths_differ, prefix_counts
@@ -32,8 +32,8 @@ class Verdicts:
             length; NaN where not asked (no prefix, equal lengths).
         p_prefix: Two-sided sign-test p of that.
         p_firth: p of the row given log length; NaN where not asked or not identifiable.
-        q: Benjamini-Hochberg adjusted p, over the rows asked, of the test by which the row is ``ok``; NaN for
-            the others and where not asked.
+        q: Benjamini-Hochberg adjusted p, over every row of the report, of the test by which the row is ``ok``;
+            NaN for the others and where not asked.
         statistic: Index of the statistic by which the row is reported.
         verdict: ``ok``, ``length-driven`` or ``length-not-identifiable``.
     """
@@ -47,17 +47,15 @@ class Verdicts:
 
 
 def length_rule(
-    contrast: Contrast,
-    rows: NDArray[np.int64],
-    statistic: NDArray[np.int64],
-    direction: NDArray[np.int64],
-    *,
-    flip: NDArray[np.int64] | None = None,
+    contrast: Contrast, discoveries: Discoveries, *, flip: NDArray[np.int64] | None = None
 ) -> Verdicts:
     """Ask of each discovered row whether it survives with length held equal.
 
-    A row is ``ok`` when it keeps its sign and its significance (Benjamini-Hochberg over the rows asked, at half
-    of alpha, as there are two ways to pass) in one of two tests:
+    A row is ``ok`` when it keeps its sign and its significance in one of two tests. Significance is that of the
+    report: Benjamini-Hochberg over every row tested, p multiplied by the ways in which the row could have passed
+    (presence, opening, regression: 3; the regression again by the row's tests, among which its statistic was
+    chosen). Among the discoveries alone, chosen for a change of which these tests see a part, some would
+    survive by that choice.
 
     1. presence when both answers are cut to the shorter one's length (in the opening, for opening rows).
        Closing rows, and observables that belong to the end or the whole of an answer, have no prefix;
@@ -77,9 +75,7 @@ def length_rule(
 
     Args:
         contrast: Where the rows come from.
-        rows: Row numbers.
-        statistic: Index of each row's statistic.
-        direction: Sign of each row's change.
+        discoveries: The rows to ask about, and all they were chosen among.
         flip: -1 for units whose labels are swapped, 0 for those left out, ``[units]``.
 
     Returns:
@@ -88,6 +84,7 @@ def length_rule(
         row is length itself, or too little of it is left within the shorter length;
         ``length-not-identifiable`` when no such test could be asked.
     """
+    rows, statistic, direction = discoveries.rows, discoveries.statistic, discoveries.direction
     count = len(rows)
     delta, p_prefix, p_firth = np.full(count, np.nan), np.full(count, np.nan), np.full(count, np.nan)
     verdict = np.full(count, OK, dtype=np.object_)
@@ -103,7 +100,9 @@ def length_rule(
     turned = np.ones(contrast.pairing.n_units, dtype=np.int64) if flip is None else flip
     family_of = np.searchsorted(contrast.start, rows, side="right") - 1
     column = rows - contrast.start[family_of]
-    asked = _has_prefix(contrast, family_of, column) & (statistic != STATISTICS.index("closing"))
+    prefixed = _has_prefix(contrast, family_of, column)
+    asked = prefixed & (statistic != STATISTICS.index("closing"))
+    ways = np.where(prefixed, 3, 1)
 
     more_all, less_all = contrast.signs.select(rows).counts(turned)
     net = more_all - less_all
@@ -114,12 +113,10 @@ def length_rule(
         more, less = prefix_counts(contrast.families[f], column[index], statistic[index], turned, cut[index])
         delta[index] = (more - less) / contrast.pairing.n_units
         p_prefix[index] = sign_test(more, less)
-    level = contrast.alpha / 2
-    q = benjamini_hochberg(p_prefix)
-    survived = (q <= level) & (np.sign(delta) == direction)
-
     # For presence and opening the prefix test is the row's own test, so it settles the matter.
     own = asked & np.isin(statistic, [STATISTICS.index("presence"), STATISTICS.index("opening")])
+    q = _adjusted(p_prefix, ways, discoveries)
+    survived = (q <= contrast.alpha) & (np.sign(delta) == direction)
     left, p_left = np.zeros(count, dtype=np.int64), np.full(count, np.nan)
     for f, index in _blocks(family_of, asked & ~(own & survived)):
         up, down = interpolated_counts(contrast.families[f], column[index], statistic[index], turned)
@@ -129,16 +126,17 @@ def length_rule(
     survived &= ~by_presence | (np.sign(net[STATISTICS.index("presence")]) == direction)
     reported = np.where(by_presence & survived, STATISTICS.index("presence"), statistic)
 
-    significant = benjamini_hochberg(np.where(survived, np.nan, p_left)) <= level
+    remains = np.where(survived, np.nan, p_left)
+    significant = _adjusted(remains, discoveries.tests, discoveries) <= contrast.alpha
     kept = ~asked | (~survived & enough & significant)
     regress = ~survived & kept & ~cut
     itself = np.zeros(count, dtype=np.bool_)
     for f, index in _blocks(family_of, regress):
         given = given_length(contrast.families[f], column[index], statistic[index], direction[index], turned)
         p_firth[index], itself[index] = given.p, given.itself
-    q_firth = benjamini_hochberg(p_firth)
+    q_firth = _adjusted(p_firth, ways * discoveries.tests, discoveries)
     q = np.where(survived, q, q_firth)
-    survived |= q_firth <= level
+    survived |= q_firth <= contrast.alpha
     length = is_length(contrast, rows)
     itself, survived = itself | length, survived & ~length
     told = itself | ~np.isnan(p_firth) | own | ~kept
@@ -148,6 +146,19 @@ def length_rule(
     return Verdicts(
         delta_length=delta, p_prefix=p_prefix, p_firth=p_firth, q=q, statistic=reported, verdict=verdict
     )
+
+
+def _adjusted(
+    p: NDArray[np.float64], ways: NDArray[np.int64], discoveries: Discoveries
+) -> NDArray[np.float64]:
+    """Benjamini-Hochberg over every row that was tested; rows not discovered, or not asked, count as p 1.
+
+    Args:
+        p: p of each discovery, NaN where not asked.
+        ways: What each p is multiplied by.
+        discoveries: The rows.
+    """
+    return benjamini_hochberg(np.minimum(p * ways, 1.0), discoveries.weight, tested=discoveries.tested)
 
 
 def restated(contrast: Contrast, rows: NDArray[np.int64], verdicts: Verdicts) -> Contrast:

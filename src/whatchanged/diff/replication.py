@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from whatchanged.diff.contrast import Contrast, row_tests
+from whatchanged.diff.contrast import Contrast, Discoveries, row_tests
 from whatchanged.diff.length import OK, length_rule
 from whatchanged.stats import upper_tail
 
@@ -46,7 +46,8 @@ def replicate(
         rows: Rows to report a share for.
         splits: Number of splits; each is used in both directions.
         seed: Of the random generator.
-        length: Whether a discovery on a half must also survive the length rule on that half.
+        length: Whether a discovery on a half must also survive the length rule on that half; it is then confirmed by
+            the statistic under which that half would report it.
 
     Raises:
         ValueError: `splits` is negative.
@@ -68,7 +69,13 @@ def replicate(
         size = np.array([units // 2, units - units // 2])
         for a, b in ((0, 1), (1, 0)):
             tests = row_tests(more[..., a], less[..., a], contrast.table, contrast.alpha, kind)
-            s, index = tests.statistic, np.arange(len(tested))
+            s, index = tests.statistic.copy(), np.arange(len(tested))
+            mine = tests.q <= contrast.alpha
+            if length:
+                chosen = Discoveries.of(tests, more[..., a], less[..., a], contrast.alpha).numbered(tested)
+                verdicts = length_rule(contrast, chosen, flip=halves[:, a].astype(np.int64))
+                s[mine] = verdicts.statistic
+                mine[mine] = verdicts.verdict == OK
             net_a = more[s, index, a] - less[s, index, a]
             direction = np.sign(net_a)
             net_b = more[s, index, b] - less[s, index, b]
@@ -76,9 +83,6 @@ def replicate(
             hits = (total + direction * net_b) // 2
             holds = (direction != 0) & (tests.tests > 0) & (upper_tail(hits, total) <= _CONFIRMED)
             confirmed_rows += holds[place]
-            mine = tests.q <= contrast.alpha
-            if length:
-                mine &= _survivors(contrast, tested, mine, s, direction, halves[:, a])
             found += int(mine.sum())
             confirmed += int((mine & holds).sum())
             delta_a, delta_b = net_a[mine] / size[a], net_b[mine] / size[b]
@@ -90,20 +94,3 @@ def replicate(
         slope=product / square if square else float("nan"),
         n=found,
     )
-
-
-def _survivors(
-    contrast: Contrast,
-    tested: NDArray[np.int64],
-    mine: NDArray[np.bool_],
-    statistic: NDArray[np.int64],
-    direction: NDArray[np.int64],
-    half: NDArray[np.float32],
-) -> NDArray[np.bool_]:
-    """Which of a half's discoveries survive the length rule on that half; 0 leaves a unit out."""
-    kept = np.zeros(len(tested), dtype=np.bool_)
-    verdict = length_rule(
-        contrast, tested[mine], statistic[mine], direction[mine], flip=half.astype(np.int64)
-    ).verdict
-    kept[mine] = verdict == OK
-    return kept

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whatchanged.artifacts import NoiseFloor
-from whatchanged.diff.contrast import Contrast, row_tests
+from whatchanged.diff.contrast import Contrast, Discoveries, row_tests
 from whatchanged.diff.family import STATISTICS
 from whatchanged.diff.length import OK, length_rule
 from whatchanged.stats import clopper_pearson, exact_limit, sign_test
@@ -132,10 +132,8 @@ def _any_finding(contrast: Contrast, flip: NDArray[np.int64]) -> bool:
     """Whether one swapped report has a row at q <= alpha that survives the length rule."""
     n_after, n_before = contrast.signs.counts(flip)
     tests = row_tests(n_after, n_before, contrast.table, contrast.alpha, contrast.kind)
-    rows = np.flatnonzero(tests.q <= contrast.alpha)
-    statistic = tests.statistic[rows]
-    direction = np.sign(n_after[statistic, rows] - n_before[statistic, rows])
-    return bool((length_rule(contrast, rows, statistic, direction, flip=flip).verdict == OK).any())
+    chosen = Discoveries.of(tests, n_after, n_before, contrast.alpha)
+    return bool((length_rule(contrast, chosen, flip=flip).verdict == OK).any())
 
 
 def noise_floor(contrast: Contrast, swaps: LabelSwaps) -> NoiseFloor:

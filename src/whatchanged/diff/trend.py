@@ -78,9 +78,10 @@ def trend(
     found = contrast_on(features, families, series(features.responses, names), alpha)
     say(f"reversals ({draws:,})")
     noise = noise_floor(found, swap_labels(found, draws=draws, seed=seed))
-    rows = found.candidates
+    discoveries = found.discoveries
+    rows = discoveries.rows
     say(f"length rule ({len(rows):,} rows)")
-    verdicts = length_rule(found, rows, found.tests.statistic[rows], found.direction(rows))
+    verdicts = length_rule(found, discoveries)
     found = restated(found, rows, verdicts)
     say(f"replication ({splits} splits)")
     replication = replicate(found, rows, splits=splits, seed=seed)

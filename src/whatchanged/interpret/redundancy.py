@@ -17,11 +17,13 @@ much of the text must in turn be explained by the row: a sentence that happens t
 is not why there are more commas. And the share must stand clear of chance for the number of prompts it was
 seen on, or rows that moved on a handful of prompts would join whatever leader they stand beside.
 
-Rows that fire on the same words (phi) or whose decoder directions agree (cosine) merge without that.
+Rows that fire on the same words (phi) or whose decoder directions agree (cosine) merge without that, and so do
+the numbers of a list: "6." and "7." stand in different places and say one thing.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -45,6 +47,7 @@ SAMPLE = 40  # pairs read per leader
 ENOUGH = 6  # pairs read per candidate that moved mostly on the leader's prompts
 LARGEST = 80  # pairs read per leader after that
 IN_TURN = 16  # of them, read again when the leader must be explained in turn
+_LIST_NUMBER = re.compile(r"\d{1,3}[.)]")
 
 
 class Redundancy:
@@ -64,6 +67,7 @@ class Redundancy:
         self.direction = np.array([c.direction for c in self.chosen], dtype=np.int64)
         self._observable = [i for i, c in enumerate(self.chosen) if c.kind == "observable"]
         self._feature = np.array([c.kind == "feature" for c in self.chosen], dtype=np.bool_)
+        self._numbers_lists = np.array([_numbers_lists(c) for c in self.chosen], dtype=np.bool_)
         self._pair = [(c.before, c.after) for c in self.chosen]
         self._rank = np.random.default_rng(seed).permutation(signs.shape[1])
         self._first = {
@@ -80,6 +84,7 @@ class Redundancy:
         comparable = (self.direction == sign) & np.array([p == self._pair[leader] for p in self._pair])
         comparable[leader] = False
         akin = comparable & self._feature & (self._cosine(leader) >= COSINE)
+        akin |= comparable & self._numbers_lists & self._numbers_lists[leader]
         prompts = np.flatnonzero(self.signs[leader] == sign)
         here = sign * self.signs[:, prompts].sum(axis=1, dtype=np.int64)
         everywhere = sign * self.signs.sum(axis=1, dtype=np.int64)
@@ -249,6 +254,13 @@ def _first_answer(responses: Responses, model: str) -> NDArray[np.int64]:
     for prompt, answers in responses.rows(model).items():
         first[responses.prompts.position[prompt]] = answers[0]
     return first
+
+
+def _numbers_lists(candidate: Candidate) -> bool:
+    """Whether a row counts list items by their number: the observable, or a term such as "2."."""
+    if candidate.kind == "observable":
+        return candidate.name == "numbered_items"
+    return candidate.kind == "lexical" and _LIST_NUMBER.fullmatch(candidate.name) is not None
 
 
 def _decoder(chosen: Sequence[Candidate], tokens: TokenSource) -> NDArray[np.float64] | None:

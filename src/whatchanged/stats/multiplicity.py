@@ -8,40 +8,48 @@ from numpy.typing import ArrayLike, NDArray
 __all__ = ["benjamini_hochberg", "budget_weights", "simes"]
 
 
-def benjamini_hochberg(p: ArrayLike, weight: ArrayLike | None = None) -> NDArray[np.float64]:
+def benjamini_hochberg(
+    p: ArrayLike, weight: ArrayLike | None = None, *, tested: int | None = None
+) -> NDArray[np.float64]:
     """Benjamini-Hochberg adjusted p (q), every p divided by its weight first.
 
     Args:
         p: One p per row, ``[rows]``; NaN means not tested and does not count.
         weight: What each row is worth, chosen without looking at which way anything moved, with mean 1
             over the tested rows; all 1 by default.
+        tested: Number of rows tested in all, when `p` holds only some of them. Nothing is known of the
+            others, which only makes q larger: they count as rows with p 1.
 
     Returns:
         q of each row in the same order; NaN where p is NaN. Rows at ``q <= alpha`` have a false
         discovery rate of at most alpha under independence or positive dependence.
 
     Raises:
-        ValueError: A p lies outside 0 to 1, or weights of tested rows are not positive with mean 1.
+        ValueError: A p lies outside 0 to 1, weights of tested rows are not positive with mean 1 (any
+            mean where only some rows are given), or there are more p than rows tested.
 
     Source: Benjamini and Hochberg (1995), JRSS B 57:289; weights: Genovese, Roeder and Wasserman (2006),
     Biometrika 93:509. Checked against ``statsmodels`` in ``tests/stats/test_multiplicity.py``.
     """
     values = np.asarray(p, dtype=np.float64)
     q = np.full(values.shape, np.nan)
-    tested = np.flatnonzero(~np.isnan(values))
-    if not len(tested):
+    given = np.flatnonzero(~np.isnan(values))
+    if not len(given):
         return q
-    kept = values[tested]
+    rows = len(given) if tested is None else tested
+    if rows < len(given):
+        raise ValueError(f"{len(given)} p were given for {rows} rows tested in all")
+    kept = values[given]
     if kept.min() < 0 or kept.max() > 1:
         raise ValueError(f"p must lie between 0 and 1; got {kept.min()!r} to {kept.max()!r}")
     if weight is not None:
-        worth = np.asarray(weight, dtype=np.float64)[tested]
-        if not (worth > 0).all() or not np.isclose(worth.mean(), 1.0):
+        worth = np.asarray(weight, dtype=np.float64)[given]
+        if not (worth > 0).all() or (tested is None and not np.isclose(worth.mean(), 1.0)):
             raise ValueError(f"weights must be positive with mean 1; got mean {worth.mean()!r}")
         kept = np.minimum(kept / worth, 1.0)
     order = np.argsort(kept, kind="stable")
-    scaled = kept[order] * (len(kept) / np.arange(1, len(kept) + 1))
-    q[tested[order]] = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1.0)
+    scaled = kept[order] * (rows / np.arange(1, len(kept) + 1))
+    q[given[order]] = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1.0)
     return q
 
 
