@@ -296,7 +296,8 @@ def test_from_answers_to_verified_hypotheses_without_a_model() -> None:
     made = hypothesise(interpret(diff, tokens=tokens, scored=False), held_out=held_out)
     assert made.summary["fresh"] is True
     verified = " | ".join(h.behaviour for h in made if h.verdict == "verified")
-    assert re.search(r"bold stretches", verified)
+    # bold stands in the last sentence, past the shorter answer's end: 25 prompts cannot tell it from length
+    assert re.search(r"consult", verified)
     assert re.search(r"question", verified)
     assert re.search(r"opening|certainly", verified, re.IGNORECASE)
     assert not [h.behaviour for h in made if h.verdict == "contradicted"]

@@ -22,6 +22,12 @@ FEATURES = {
     "bold": (on("**"), on("**", value=1.0)),
     "nothing": tuple(on(w) for w in WORDS[:12]),
 }
+COUNTED = {
+    "opening_phrase": "opening",
+    "closing_question": "closing",
+    "closing_offer": "closing",
+    "bold": "bold",
+}
 
 
 def behaviour_of(column: int) -> str:
@@ -53,6 +59,8 @@ def behaviours(finding: Finding, diff: Diff) -> set[str]:
         r = diff.table.iloc[row]
         if r["kind"] == "feature":
             found.add(behaviour_of(int(r["column"])))
+        elif r["kind"] == "observable" and r["feature"] in COUNTED:
+            found.add(COUNTED[r["feature"]])
     return found
 
 

@@ -21,6 +21,9 @@ __all__ = ["DRIVEN", "OK", "UNKNOWN", "Verdicts", "is_length", "length_rule", "o
 OK, DRIVEN, UNKNOWN = "ok", "length-driven", "length-not-identifiable"
 _BLOCK = 256
 _SHARE = 1 / 3
+_WAYS = 4  # presence, opening, closing, amounts
+_AMOUNTS = 3  # high presence, log count, log maximum
+_PRESENCE, _OPENING, _CLOSING = (STATISTICS.index(name) for name in ("presence", "opening", "closing"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,23 +54,23 @@ def length_rule(
 ) -> Verdicts:
     """Ask of each discovered row whether it survives with length held equal.
 
-    A row is ``ok`` when it keeps its sign and its significance in one of two tests. Significance is that of the
-    report: Benjamini-Hochberg over every row tested, p multiplied by the ways in which the row could have passed
-    (presence, opening, regression: 3; the regression again by the row's tests, among which its statistic was
-    chosen). Among the discoveries alone, chosen for a change of which these tests see a part, some would
-    survive by that choice.
+    A row is ``ok`` when it keeps its sign and its significance in a test that holds length equal:
 
-    1. presence when both answers are cut to the shorter one's length (in the opening, for opening rows).
-       Closing rows, and observables that belong to the end or the whole of an answer, have no prefix;
-    2. the regression of `given_length`. It is asked of rows without a prefix, and of those that failed
-       the first test but keep a third of their change, and their significance, when their own statistic is
-       estimated within the shorter length.
+    1. presence, or the opening of opening rows, when both answers are cut to the shorter one's length;
+    2. the regression of `given_length`. It is asked of closing rows, of presence rows that failed the first
+       test and changed as much in the closing, of rows of amounts that failed it but keep a third of their
+       change, and its significance, when it is estimated within the shorter length, and of observables that
+       belong to the end or the whole of an answer and so have no prefix.
+
+    Significance is that of the report: Benjamini-Hochberg over every row tested, p multiplied by the ways in
+    which the row could have passed (4: presence, opening, closing, amounts; the last again by 3). Among the
+    discoveries alone, chosen for a change of which these tests see a part, some would survive by that choice.
 
     Observables that are length itself (the number of words) are ``length-driven`` whatever the tests say:
     nothing of them is left once length is held equal.
 
-    What passes the first test is a change in presence. Where less than a third of its own statistic's change is
-    left within the shorter length, the rest of that change is length's, and the row is reported by presence.
+    A row is reported by what it passed: rows of amounts by presence where less than a third of their own change
+    is left within the shorter length, presence rows by their closing where the regression let that pass.
 
     Where one side's answers break off more often, by at least half of the row's change, length tells who
     was cut and ends cannot be compared: the first test leaves the shorter answer's closing out, and the
@@ -101,8 +104,7 @@ def length_rule(
     family_of = np.searchsorted(contrast.start, rows, side="right") - 1
     column = rows - contrast.start[family_of]
     prefixed = _has_prefix(contrast, family_of, column)
-    asked = prefixed & (statistic != STATISTICS.index("closing"))
-    ways = np.where(prefixed, 3, 1)
+    asked = prefixed & (statistic != _CLOSING)
 
     more_all, less_all = contrast.signs.select(rows).counts(turned)
     net = more_all - less_all
@@ -114,8 +116,8 @@ def length_rule(
         delta[index] = (more - less) / contrast.pairing.n_units
         p_prefix[index] = sign_test(more, less)
     # For presence and opening the prefix test is the row's own test, so it settles the matter.
-    own = asked & np.isin(statistic, [STATISTICS.index("presence"), STATISTICS.index("opening")])
-    q = _adjusted(p_prefix, ways, discoveries)
+    own = asked & np.isin(statistic, [_PRESENCE, _OPENING])
+    q = _adjusted(p_prefix, np.full(count, _WAYS), discoveries)
     survived = (q <= contrast.alpha) & (np.sign(delta) == direction)
     left, p_left = np.zeros(count, dtype=np.int64), np.full(count, np.nan)
     for f, index in _blocks(family_of, asked & ~(own & survived)):
@@ -123,20 +125,23 @@ def length_rule(
         left[index], p_left[index] = up - down, sign_test(up, down)
     enough = left * direction >= _SHARE * whole
     by_presence = survived & ~own & ~enough
-    survived &= ~by_presence | (np.sign(net[STATISTICS.index("presence")]) == direction)
-    reported = np.where(by_presence & survived, STATISTICS.index("presence"), statistic)
+    survived &= ~by_presence | (np.sign(net[_PRESENCE]) == direction)
+    at_the_end = asked & (statistic == _PRESENCE) & ~survived & (net[_CLOSING] * direction >= whole)
+    reported = np.where(by_presence & survived, _PRESENCE, np.where(at_the_end, _CLOSING, statistic))
 
     remains = np.where(survived, np.nan, p_left)
     significant = _adjusted(remains, discoveries.tests, discoveries) <= contrast.alpha
-    kept = ~asked | (~survived & enough & significant)
+    kept = ~asked | (~survived & enough & significant) | at_the_end
     regress = ~survived & kept & ~cut
     itself = np.zeros(count, dtype=np.bool_)
     for f, index in _blocks(family_of, regress):
-        given = given_length(contrast.families[f], column[index], statistic[index], direction[index], turned)
+        given = given_length(contrast.families[f], column[index], reported[index], direction[index], turned)
         p_firth[index], itself[index] = given.p, given.itself
-    q_firth = _adjusted(p_firth, ways * discoveries.tests, discoveries)
+    ways = np.where(reported == _CLOSING, _WAYS, _WAYS * _AMOUNTS)
+    q_firth = _adjusted(p_firth, np.where(prefixed, ways, discoveries.tests), discoveries)
     q = np.where(survived, q, q_firth)
     survived |= q_firth <= contrast.alpha
+    reported = np.where(at_the_end & ~survived, statistic, reported)
     length = is_length(contrast, rows)
     itself, survived = itself | length, survived & ~length
     told = itself | ~np.isnan(p_firth) | own | ~kept

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +18,24 @@ from numpy.typing import NDArray
 from whatchanged.errors import StoreError
 from whatchanged.store import atomic, fingerprint, read_json, sha256_file, write_json
 
-__all__ = ["Document", "keys_of", "quantise", "read_rows", "shard_name", "verify", "write_shard"]
+if TYPE_CHECKING:
+    import pyarrow as pa
 
+__all__ = [
+    "GROUP",
+    "Document",
+    "documents",
+    "keys_of",
+    "quantise",
+    "read_groups",
+    "read_rows",
+    "shard_name",
+    "verify",
+    "write_shard",
+]
+
+GROUP = 64
+"""Documents in a row group."""
 _SMALLEST = np.float16(6e-8)
 
 
@@ -87,7 +104,7 @@ def write_shard(folder: Path, documents: Sequence[Document]) -> Path:
             temporary,
             compression="zstd",
             use_dictionary=False,
-            row_group_size=64,
+            row_group_size=GROUP,
             column_encoding={
                 "token_ids.list.element": "DELTA_BINARY_PACKED",
                 "masked.list.element": "DELTA_BINARY_PACKED",
@@ -132,8 +149,22 @@ def verify(path: Path) -> list[str] | None:
     return keys
 
 
-def read_rows(path: Path, rows: Sequence[int] | None = None) -> list[Document]:
-    """Documents of a shard; all of them, or those at `rows` (in that order).
+def read_rows(path: Path, rows: Sequence[int]) -> list[Document]:
+    """Documents of a shard at `rows`, in that order.
+
+    Raises:
+        StoreError: If the file is missing or damaged.
+    """
+    import pyarrow as pa
+
+    groups = sorted({r // GROUP for r in rows})
+    table = read_groups(path, groups)
+    place = {g: i * GROUP for i, g in enumerate(groups)}
+    return documents(table.take(pa.array([place[r // GROUP] + r % GROUP for r in rows])))
+
+
+def read_groups(path: Path, groups: Sequence[int]) -> pa.Table:
+    """Groups of `GROUP` documents of a shard, the least that can be read at once.
 
     Raises:
         StoreError: If the file is missing or damaged.
@@ -142,17 +173,13 @@ def read_rows(path: Path, rows: Sequence[int] | None = None) -> list[Document]:
     import pyarrow.parquet as pq
 
     try:
-        file = pq.ParquetFile(path)
-        if rows is None:
-            table, local = file.read(), None
-        else:
-            groups = sorted({r // 64 for r in rows})
-            table = file.read_row_groups(groups)
-            place = {g: i * 64 for i, g in enumerate(groups)}
-            local = [place[r // 64] + r % 64 for r in rows]
-            table = table.take(pa.array(local))
+        return pq.ParquetFile(path).read_row_groups(groups)
     except (OSError, pa.ArrowException) as error:
         raise StoreError(f"shard {path} cannot be read ({error}); delete it and encode again") from error
+
+
+def documents(table: pa.Table) -> list[Document]:
+    """The documents of some rows of a shard."""
     columns = {name: table.column(name).combine_chunks() for name in table.column_names}
 
     def row(name: str, i: int) -> NDArray[np.generic]:

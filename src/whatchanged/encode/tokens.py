@@ -11,11 +11,14 @@ from numpy.typing import NDArray
 
 from whatchanged.artifacts import Features, TokenActivations
 from whatchanged.encode.registry import load_sae
-from whatchanged.encode.shards import Document, read_rows
+from whatchanged.encode.shards import GROUP, Document, documents, read_groups
 from whatchanged.errors import SAEError
 from whatchanged.models.embedded import EMBEDDED, reader_path
 
 __all__ = ["ShardTokens"]
+
+GROUPS = 32
+"""Groups of encoded answers kept in memory, each a few megabytes."""
 
 
 class ShardTokens:
@@ -31,11 +34,14 @@ class ShardTokens:
         self._tokenizer: Any = None
         self._decoder: Any = None
         self._document = lru_cache(maxsize=keep)(self._read)
+        # Neighbours in a shard are asked for in any order; reading a group again for each is most of the time.
+        self._group = lru_cache(maxsize=GROUPS)(lambda path, group: read_groups(path, [group]))
 
     def _read(self, answer_index: int) -> TokenActivations:
         features = self.features
         path = features.shards[int(features.shard[answer_index])]
-        [document] = read_rows(path, [int(features.shard_row[answer_index])])
+        group, place = divmod(int(features.shard_row[answer_index]), GROUP)
+        [document] = documents(self._group(path, group).slice(place, 1))
         return self._table(document, features.responses.answers[answer_index].text)
 
     def _table(self, document: Document, text: str) -> TokenActivations:

@@ -82,12 +82,13 @@ class ActivityReader:
         tokens: TokenSource,
     ) -> None:
         self.responses, self.chosen, self._high, self._tokens = responses, tuple(chosen), high, tokens
-        features = {c.column for c in chosen if c.kind == "feature"}
-        self._feature = np.array(sorted(features), dtype=np.int64)
         # one column may be a candidate for several checkpoints
-        self._of_feature = [
-            [i for i, c in enumerate(chosen) if c.kind == "feature" and c.column == f] for f in self._feature
-        ]
+        of_feature: dict[int, list[int]] = {}
+        for i, c in enumerate(chosen):
+            if c.kind == "feature":
+                of_feature.setdefault(c.column, []).append(i)
+        self._feature = np.array(sorted(of_feature), dtype=np.int64)
+        self._of_feature = [of_feature[f] for f in sorted(of_feature)]
         self._counted_names: dict[tuple[str, str], list[int]] = {}
         for i, c in enumerate(chosen):
             if c.kind != "feature":

@@ -56,9 +56,8 @@ class ContextReader:
     def __init__(self, reader: ActivityReader, signs: NDArray[np.int8], *, seed: int = 0) -> None:
         self._reader, self._signs = reader, signs
         self._rank = np.random.default_rng(seed).permutation(signs.shape[1])
-        self._rows = {
-            m: reader.responses.rows(m) for c in reader.chosen for m in dict.fromkeys((c.before, c.after))
-        }
+        models = dict.fromkeys(m for c in reader.chosen for m in (c.before, c.after))
+        self._rows = {m: reader.responses.rows(m) for m in models}
         self._words: dict[int, tuple[Words, Words]] = {}
 
     def of(self, i: int) -> Context | None:

@@ -77,14 +77,19 @@ def group(
     if len(groups) > 1:
         shared = redundancy.together([g.leader for g in groups], free)
         _share_out(groups, free, shared, redundancy)
-    while free and len(groups) < most:
-        lead(free[0])
     rank = {i: r for r, i in enumerate(among)}
-    order = sorted(
-        range(len(groups)), key=lambda g: min(rank[i] for i in (groups[g].leader, *groups[g].members))
-    )
-    beyond = [i for g in order[most:] for i in (groups[g].leader, *groups[g].members)]
-    return tuple(groups[g] for g in order[:most]), tuple(sorted([*free, *beyond]))
+
+    def strongest(g: int) -> int:
+        return min(rank[i] for i in (groups[g].leader, *groups[g].members))
+
+    def order() -> list[int]:
+        return sorted(range(len(groups)), key=strongest)
+
+    # What is left may be stronger than what was counted before it.
+    while free and (len(groups) < most or rank[free[0]] < strongest(order()[most - 1])):
+        lead(free[0])
+    beyond = [i for g in order()[most:] for i in (groups[g].leader, *groups[g].members)]
+    return tuple(groups[g] for g in order()[:most]), tuple(sorted([*free, *beyond]))
 
 
 def _share_out(
