@@ -265,6 +265,8 @@ def _lines(result: dict[str, Any]) -> tuple[str, ...]:
         "of them would have it; by default p: features at q ≤ .05 in the report. Bounds are one-sided 95 % "
         "Clopper-Pearson over draws, given these answers; a bar is met when the upper one is at most .05, missed "
         "when the share is above, and else the run was too small to say.",
+        "A cut at a sentence takes more than length: the last sentences are gone, so closings and the mean length "
+        "of sentences differ in fact. It is held to the same bar; the rows left are listed.",
         f"The cost: an edit in {s['dose']:.0%} of the after-answers, the others cut or not. A row belongs to the "
         "edit when at least half of its net change is the change from unedited to edited answers.",
     )

@@ -126,6 +126,21 @@ def test_rows_that_fire_on_the_same_words_merge_wherever_those_are() -> None:
     assert [x.members for x in groups] == [(1,)]
 
 
+def test_a_feature_of_whatever_is_new_goes_where_it_fires_most() -> None:
+    # either leader's text blanked, it still fires in the other's: none explains it alone, both do wholly
+    responses = answers([BODY] * 20, [f"Certainly! Here it is. {BODY} {ASKED}"] * 20)
+    occurrences, tokens = encode(responses, [on("Here", "go", "with")])
+    rows = [
+        {"kind": "observable", "feature": "opening_phrase", "delta": 1.0, "q": 1e-8},
+        {"kind": "observable", "feature": "closing_question", "delta": 1.0, "q": 1e-7},
+        {"kind": "feature", "feature": "0", "delta": 1.0, "q": 1e-6},
+    ]
+    g = redundancy(diff_of(responses, occurrences, rows), tokens)
+    assert g.of(0, [2])[0][2] == g.of(1, [2])[0][2] == 0.0
+    groups, _ = group(g, range(3), most=10)
+    assert [(x.leader, x.members) for x in groups] == [(0, ()), (1, (2,))]
+
+
 def test_the_numbers_of_a_list_are_one_thing() -> None:
     items = [s + "." for s in BODY.rstrip(".").split(". ")]
     listed = "\n".join(f"{i}. {item}" for i, item in enumerate(items, start=1))

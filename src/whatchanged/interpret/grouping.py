@@ -22,6 +22,7 @@ from whatchanged.text import OBSERVABLES
 __all__ = ["Group", "group"]
 
 TOGETHER = 0.4  # of the effect, beyond chance, that several leaders must explain together
+WHOLLY = 0.9  # of it, where none of them explains any alone
 WHOLE = frozenset({"words", "sentence_length"})
 """Observables of the answer as a whole, which stand nowhere in it."""
 MARKS = frozenset(name for name, observable in OBSERVABLES.items() if observable.is_mark)
@@ -75,8 +76,8 @@ def group(
         if i in free:
             lead(i)
     if len(groups) > 1:
-        shared = redundancy.together([g.leader for g in groups], free)
-        _share_out(groups, free, shared, redundancy)
+        shared, held = redundancy.together([g.leader for g in groups], free)
+        _share_out(groups, free, shared, held, redundancy)
     rank = {i: r for r, i in enumerate(among)}
 
     def strongest(g: int) -> int:
@@ -93,17 +94,26 @@ def group(
 
 
 def _share_out(
-    groups: list[Group], free: list[int], shared: NDArray[np.float64], redundancy: Redundancy
+    groups: list[Group],
+    free: list[int],
+    shared: NDArray[np.float64],
+    held: NDArray[np.float64],
+    redundancy: Redundancy,
 ) -> None:
-    """Give every row that the groups explain together to the one that explains most of it."""
+    """Give every row that the groups explain together to the one that explains most of it.
+
+    A row that all of them explain wholly and none alone, such as a feature of whatever is new, goes to the one
+    in whose text it fires most.
+    """
+    comparable = [redundancy.comparable(g.leader) for g in groups]
     for i in [i for i in free if shared[i] >= TOGETHER]:
-        mine = [
-            k
-            for k, g in enumerate(groups)
-            if redundancy.direction[g.leader] == redundancy.direction[i] and g.explained.get(i, 0.0) > 0
-        ]
-        if not mine:
+        alike = [k for k in range(len(groups)) if comparable[k][i]]
+        mine = [k for k in alike if groups[k].explained.get(i, 0.0) > 0]
+        if mine:
+            best = max(mine, key=lambda k: (groups[k].explained[i], -k))
+        elif alike and shared[i] >= WHOLLY:
+            best = max(alike, key=lambda k: (held[k, i], -k))
+        else:
             continue
-        best = max(mine, key=lambda k: (groups[k].explained[i], -k))
         groups[best] = replace(groups[best], members=tuple(sorted((*groups[best].members, i))))
         free.remove(i)

@@ -33,7 +33,7 @@ MEANING = {
     "template-leak": "Artefact: it fires on pieces of a chat template, such as “User:” at the start of a line, "
     "so it tells how answers were prompted and stopped.",
     "length": "This is length itself: reported, and never a behaviour.",
-    "length-driven": "Length-driven: the effect does not survive once both answers are cut to one length.",
+    "length-driven": "Length-driven: cut to one length, what is left is not significant among all rows.",
     "length-not-identifiable": "Lengths differ so much that this effect cannot be told apart from length.",
 }
 PEAKS = frozenset({"last-token", "first-token", "truncation"})

@@ -81,8 +81,7 @@ class Redundancy:
     def of(self, leader: int, free: Sequence[int]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """Explained share beyond chance of every candidate, and whether it fires together or points alike."""
         me, sign = self.chosen[leader], self.direction[leader]
-        comparable = (self.direction == sign) & np.array([p == self._pair[leader] for p in self._pair])
-        comparable[leader] = False
+        comparable = self.comparable(leader)
         akin = comparable & self._feature & (self._cosine(leader) >= COSINE)
         akin |= comparable & self._numbers_lists & self._numbers_lists[leader]
         prompts = np.flatnonzero(self.signs[leader] == sign)
@@ -122,6 +121,13 @@ class Redundancy:
                 explained[i] = min(explained[i], self._in_turn(leader, int(i), pairs[:IN_TURN]))
         return explained, akin
 
+    def comparable(self, leader: int) -> NDArray[np.bool_]:
+        """Which candidates a leader could stand for: those of its direction and checkpoints, itself left out."""
+        mask: NDArray[np.bool_] = self.direction == self.direction[leader]
+        mask &= np.array([p == self._pair[leader] for p in self._pair])
+        mask[leader] = False
+        return mask
+
     def mirrored(self, leader: int) -> NDArray[np.float64]:
         """Share of every row's prompts, beyond chance, on which the leader took its place.
 
@@ -148,25 +154,36 @@ class Redundancy:
         beyond = (share - chance) / (1.0 - chance) if chance < 1.0 else np.zeros(len(self.chosen))
         return np.where(there, np.maximum(beyond, 0.0), 0.0)
 
-    def together(self, leaders: Sequence[int], free: Sequence[int]) -> NDArray[np.float64]:
+    def together(
+        self, leaders: Sequence[int], free: Sequence[int]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Explained share of every free candidate beyond chance, all leaders' stretches blanked at once.
 
         A feature that fires on the opening phrase and on the closing question is half explained by either
         and wholly by both. All prompts count here, not only those of one leader.
+
+        Returns:
+            The share, ``[candidates]``, and where each candidate fires in gaining answers: the share of its
+            words in each leader's stretches, ``[leaders, candidates]``.
         """
-        explained = np.zeros(len(self.chosen))
+        explained, held = np.zeros(len(self.chosen)), np.zeros((len(leaders), len(self.chosen)))
         for pair in dict.fromkeys(self._pair[i] for i in leaders):
-            mine = [i for i in leaders if self._pair[i] == pair]
-            me = self.chosen[mine[0]]
+            mine = [k for k, i in enumerate(leaders) if self._pair[i] == pair]
+            me = self.chosen[leaders[mine[0]]]
             gaining, losing = self._first[me.after], self._first[me.before]
             both = np.flatnonzero((gaining >= 0) & (losing >= 0))
             both = both[np.argsort(self._rank[both])][:LARGEST]
             net, blanked, covered = np.zeros(len(self.chosen)), np.zeros(len(self.chosen)), []
+            fired = [np.zeros(len(self.chosen)) for _ in range(2)]
+            inside = [np.zeros((len(mine), len(self.chosen))) for _ in range(2)]
             for prompt in both:
                 sides = [self.reader.read(int(gaining[prompt])), self.reader.read(int(losing[prompt]))]
-                gone = [
-                    np.any([side.layout.around(side.words_of(i)) for i in mine], axis=0) for side in sides
-                ]
+                gone = []
+                for k, side in enumerate(sides):
+                    stretches = [side.layout.around(side.words_of(leaders[i])) for i in mine]
+                    gone.append(np.any(stretches, axis=0))
+                    fired[k] += self._fired(side, None)
+                    inside[k] += [self._fired(side, s) for s in stretches]
                 full = [self._scores(side, None) for side in sides]
                 cut = [self._scores(side, g) for side, g in zip(sides, gone, strict=True)]
                 net += np.sign(full[0] - full[1])
@@ -175,10 +192,12 @@ class Redundancy:
             net, blanked = net * self.direction, blanked * self.direction
             taken = np.where(net > 0, 1.0 - blanked / np.maximum(net, 1.0), 0.0)
             chance = float(np.mean(covered)) if covered else 1.0
+            asked = [i for i in free if self._pair[i] == pair]
             if chance < 1.0:
-                asked = [i for i in free if self._pair[i] == pair]
                 explained[asked] = (np.clip(taken[asked], 0.0, 1.0) - chance) / (1.0 - chance)
-        return np.maximum(explained, 0.0)
+            shares = [i / np.maximum(f, 1.0) for i, f in zip(inside, fired, strict=True)]
+            held[np.ix_(mine, asked)] = np.where(self.direction > 0, *shares)[:, asked]
+        return np.maximum(explained, 0.0), held
 
     def _in_turn(self, leader: int, member: int, pairs: Sequence[tuple[int, int]]) -> float:
         """Share of the leader's effect, beyond chance, that lies in the member's stretches."""
@@ -215,6 +234,11 @@ class Redundancy:
         peak = np.zeros(n)
         np.maximum.at(peak, candidate, side.value[kept])
         return np.where(self._by_peak, peak, np.where(self._by_count, count, count > 0))
+
+    def _fired(self, side: Activity, inside: NDArray[np.bool_] | None) -> NDArray[np.float64]:
+        """How often each candidate fires in one answer, or in some of its words, ``[candidates]``."""
+        kept = side.relevant if inside is None else side.relevant & inside[side.word]
+        return np.bincount(side.candidate[kept], minlength=len(self.chosen)).astype(np.float64)
 
     def _sample(
         self, prompts: NDArray[np.int64], me: Candidate, rare: Sequence[int]

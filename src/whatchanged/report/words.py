@@ -69,7 +69,7 @@ TAGS: Mapping[str, str] = {
 
 LENGTH: Mapping[str, str] = {
     "ok": "survives the length rule",
-    "length-driven": "explained by length: gone when both answers are cut to the shorter length",
+    "length-driven": "explained by length: cut to the shorter length, what is left is not significant",
     "length-not-identifiable": "lengths hardly overlap, so length and behaviour cannot be told apart",
 }
 """What each verdict of the length rule means."""
