@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-__all__ = ["EDITS", "Edit", "cut_sentences", "cut_words"]
+__all__ = ["BRITISH", "EDITS", "Edit", "cut_sentences", "cut_words"]
 
 Edit = Callable[[str], "str | None"]
 
@@ -17,7 +17,7 @@ _SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
 # After a digit a full stop mostly numbers an item.
 _STOP = re.compile(r"(?<=[^\d\s][.!?])\s+")
 _BULLET = re.compile(r"^(\s*)[-*•]\s+", re.MULTILINE)
-_BRITISH = {
+BRITISH = {
     "color": "colour", "favorite": "favourite", "organize": "organise", "realize": "realise",
     "center": "centre", "behavior": "behaviour", "analyze": "analyse", "recognize": "recognise",
     "flavor": "flavour", "honor": "honour", "labor": "labour", "neighbor": "neighbour",
@@ -27,7 +27,7 @@ _BRITISH = {
     "apologize": "apologise", "summarize": "summarise", "specialize": "specialise",
     "program": "programme", "fiber": "fibre", "gray": "grey", "catalog": "catalogue",
 }  # fmt: skip
-_BRITISH_WORD = re.compile(r"\b(" + "|".join(_BRITISH) + r")(s|d|r|ing|al|ed|ful|able)?\b", re.IGNORECASE)
+_BRITISH_WORD = re.compile(r"\b(" + "|".join(BRITISH) + r")(s|d|r|ing|al|ed|ful|able)?\b", re.IGNORECASE)
 
 
 def _append(tail: str) -> Edit:
@@ -69,7 +69,7 @@ def _number_bullets(text: str) -> str | None:
 def _british(text: str) -> str | None:
     def spell(match: re.Match[str]) -> str:
         stem, ending = match.group(1), match.group(2) or ""
-        word = _BRITISH[stem.lower()]
+        word = BRITISH[stem.lower()]
         if ending == "ing" and word.endswith("e"):
             word = word[:-1]
         return (word.capitalize() if stem[0].isupper() else word) + ending

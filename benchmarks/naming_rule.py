@@ -17,7 +17,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from edits import _BRITISH, EDITS
+from edits import BRITISH, EDITS
 from whatchanged.text import OBSERVABLES
 
 __all__ = ["RULES", "Rule", "names", "sharing"]
@@ -92,8 +92,8 @@ def _head(edit: str, *observables: str) -> Rule:
 
 
 _SPELLINGS = frozenset(
-    w + ending for pair in _BRITISH.items() for w in pair for ending in ("", "s", "d", "ed", "r", "al", "ful")
-) | frozenset(w.removesuffix("e") + "ing" for pair in _BRITISH.items() for w in pair)
+    w + ending for pair in BRITISH.items() for w in pair for ending in ("", "s", "d", "ed", "r", "al", "ful")
+) | frozenset(w.removesuffix("e") + "ing" for pair in BRITISH.items() for w in pair)
 
 RULES: dict[str, Rule] = {
     "closing_question": _tail("closing_question", "closing_question", "closing_offer"),

@@ -209,7 +209,7 @@ def _compared(name: str, stands: list[str], fresh: list[str]) -> list[Mismatch]:
             if len(set(pair)) > 1
         ]
     else:
-        matcher = difflib.SequenceMatcher(None, stands, fresh, autojunk=False)
+        matcher = difflib.SequenceMatcher(None, stands, fresh)
         blocks = [(a, b, c, d) for tag, a, b, c, d in matcher.get_opcodes() if tag != "equal"]
     return [
         Mismatch(
