@@ -86,6 +86,22 @@ def test_a_closing_change_is_told_by_regression():
     assert np.isnan(row["p_prefix"])
 
 
+def test_what_stands_only_at_the_end_is_told_by_its_closing():
+    """Half of it lies past the shorter answer's end, so presence cannot tell it from length; its closing can."""
+    rng = np.random.default_rng(3)
+    documents = null_pair(rng, 150, 40, rate=0.02, low=60, high=200)
+    for document in documents.values():
+        document[:, 39] = 0
+    for i in range(0, 150, 10):
+        document = documents[f"p{i:03}", "new", 0]
+        documents[f"p{i:03}", "new", 0] = plant(document, 39, [len(document) - 3])
+    row = compare(features(documents, 40), **QUICK).table.iloc[39]
+    assert (row["n_after"], row["n_before"]) == (15, 0)
+    assert row["p_prefix"] > 0.001  # seen within the shorter length under half of the prompts
+    assert row["p_firth"] < 0.001
+    assert (row["length"], row["statistic"]) == ("ok", "closing")
+
+
 def test_a_closing_change_without_overlap_cannot_be_told():
     quiet = np.zeros((200, 2), dtype=np.float32)
     quiet[::9, 0] = 1
