@@ -107,9 +107,11 @@ def _label(finding: Finding) -> str:
 
 
 def _named(finding: Finding) -> Mapping[str, int]:
-    """Counted properties a finding names, and in which sense."""
+    """Counted properties a finding names, and in which sense; a term is what it says and names none."""
     if finding.kind == "observable":
         return {finding.id.partition(":")[2]: 1}
+    if finding.kind == "lexical":
+        return {}
     return named_observables(_label(finding))
 
 

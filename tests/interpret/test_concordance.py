@@ -78,14 +78,17 @@ def test_the_sense_of_a_label_decides_what_contradicts_it(
 
 
 def test_a_count_that_leans_the_other_way_within_chance_is_a_caution() -> None:
-    responses = answers(["One **two** three."] * 20, ["One two three."] * 20)
-    occurrences, tokens = encode(responses, [on("two")])
+    bold, plain = ["One **two** three."] * 20, ["One two three."] * 20
     unsure = {"q": 0.4, "p": 0.3, "lo": -0.1, "hi": 0.1}
-    for row, leaning in (
-        ({"delta": -0.05}, True),
-        ({"delta": 0.0, "per_1000_before": 3.0, "per_1000_after": 1.0}, True),  # fewer, on as many prompts
-        ({"delta": 0.05, "per_1000_before": 1.0, "per_1000_after": 3.0}, False),
+    denser, thinner = ({"per_1000_before": a, "per_1000_after": b} for a, b in ((1.0, 3.0), (3.0, 1.0)))
+    for row, more, leaning in (
+        ({"delta": -0.05}, True, True),
+        ({"delta": 0.0} | thinner, True, True),  # fewer, on as many prompts
+        ({"delta": 0.05} | denser, False, True),  # fewer in all
+        ({"delta": 0.05} | denser, True, False),
     ):
+        responses = answers(*((plain, bold) if more else (bold, plain)))
+        occurrences, tokens = encode(responses, [on("two")])
         rows = [
             {"kind": "feature", "feature": "0", "delta": 0.5},
             {"kind": "observable", "feature": "bold"} | unsure | row,

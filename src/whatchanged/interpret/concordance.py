@@ -102,6 +102,7 @@ class _Named:
         expected: Its direction if the label were right: 1 for more in *after*, -1 for less.
         delta: Its net share of prompts.
         rate: Change of its occurrences per 1,000 words; 0 for what is measured, not counted.
+        per_answer: Change of its occurrences per answer; 0 for what is measured.
         sure: Whether delta is significant or its interval leaves out 0.
         size: Delta and q in words.
     """
@@ -110,6 +111,7 @@ class _Named:
     expected: int
     delta: float
     rate: float
+    per_answer: float
     sure: bool
     size: str
 
@@ -125,6 +127,8 @@ def _named_rows(diff: Diff, leader: Candidate, label: str, alpha: float) -> Iter
         for row in table[same].to_dict("records"):
             delta, lo, hi, q = (float(row[k]) for k in ("delta", "lo", "hi", "q"))
             counted = OBSERVABLES[name].spans is not None
+            column = int(row["column"])
+            before, after = _per_answer(diff, leader, "observable", column) if counted else (0.0, 0.0)
             yield (
                 name,
                 _Named(
@@ -132,6 +136,7 @@ def _named_rows(diff: Diff, leader: Candidate, label: str, alpha: float) -> Iter
                     expected=leader.direction * sense,
                     delta=delta,
                     rate=float(row["per_1000_after"]) - float(row["per_1000_before"]) if counted else 0.0,
+                    per_answer=after - before,
                     sure=q <= alpha or lo > 0 or hi < 0,
                     size=f"Δ {points(delta)} points, {level(q)}" if q == q else f"Δ {points(delta)} points",
                 ),
@@ -158,14 +163,18 @@ def contradicted(diff: Diff, leader: Candidate, label: str, alpha: float) -> Map
 def unconfirmed(diff: Diff, leader: Candidate, label: str, alpha: float) -> tuple[str, ...]:
     """A line for each observable that a label names and whose count leans the other way, within chance.
 
-    It leans by the net share of prompts or by its occurrences per 1,000 words. Too little to contradict
-    the label, and enough not to repeat it unchecked.
+    It leans by the net share of prompts or by its occurrences, per 1,000 words or per answer. Too little to
+    contradict the label, and enough not to repeat it unchecked.
     """
     lines = []
     for _, row in _named_rows(diff, leader, label, alpha):
-        against = row.delta * row.expected < 0 or row.rate * row.expected < 0
+        against = min(row.delta * row.expected, row.rate * row.expected, row.per_answer * row.expected) < 0
         if against and not row.sure:
-            rate = f", {row.rate:+.2f} per 1,000 words".replace("-", "−") if row.rate else ""
+            rate = ""
+            if row.rate or row.per_answer:
+                rate = f", {row.rate:+.2f} per 1,000 words, {row.per_answer:+.2f} per answer".replace(
+                    "-", "−"
+                )
             lines.append(
                 f"Caution: the label names {row.what}, and this row says {_more(row.expected)} of it in "
                 f"{leader.after}, but the direct measure leans the other way, within chance "
@@ -181,11 +190,7 @@ def other_in_all(diff: Diff, leader: Candidate) -> tuple[str, ...]:
     """
     if leader.kind == "feature" or (leader.kind == "observable" and OBSERVABLES[leader.name].spans is None):
         return ()
-    table = diff.family(leader.kind)
-    mine = table.column == leader.column
-    count = np.bincount(table.row[mine], weights=table.count[mine], minlength=len(table.n_units))
-    model = np.array([a.model for a in diff.responses.answers])
-    before, after = (float(count[model == m].mean()) for m in (leader.before, leader.after))
+    before, after = _per_answer(diff, leader, leader.kind, leader.column)
     if (after - before) * leader.direction >= 0:
         return ()
     where = {"opening": "in the openings", "closing": "in the closings"}.get(
@@ -195,6 +200,15 @@ def other_in_all(diff: Diff, leader: Candidate) -> tuple[str, ...]:
         f"Caution: this row says {_more(leader.direction)} of it {where} of {leader.after}; counted over whole answers "
         f"there is {_more(after - before)} of it: {before:.2f} → {after:.2f} per answer.",
     )
+
+
+def _per_answer(diff: Diff, leader: Candidate, kind: str, column: int) -> tuple[float, float]:
+    """Mean occurrences of a counted column per answer, of the checkpoints that a row compares."""
+    table = diff.family(kind)
+    mine = table.column == column
+    count = np.bincount(table.row[mine], weights=table.count[mine], minlength=len(table.n_units))
+    model = np.array([a.model for a in diff.responses.answers])
+    return float(count[model == leader.before].mean()), float(count[model == leader.after].mean())
 
 
 def _more(direction: float) -> str:
