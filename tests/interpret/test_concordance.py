@@ -85,6 +85,7 @@ def test_a_count_that_leans_the_other_way_within_chance_is_a_caution() -> None:
         ({"delta": -0.05}, True, True),
         ({"delta": 0.0} | thinner, True, True),  # fewer, on as many prompts
         ({"delta": 0.05} | denser, False, True),  # fewer in all
+        ({"delta": 0.2, "q": 0.01} | denser, False, True),  # on more prompts for sure, and yet fewer in all
         ({"delta": 0.05} | denser, True, False),
     ):
         responses = answers(*((plain, bold) if more else (bold, plain)))
@@ -93,7 +94,8 @@ def test_a_count_that_leans_the_other_way_within_chance_is_a_caution() -> None:
             {"kind": "feature", "feature": "0", "delta": 0.5},
             {"kind": "observable", "feature": "bold"} | unsure | row,
         ]
-        (finding,) = interpret(diff_of(responses, occurrences, rows), tokens=tokens, labels={0: "bold type"})
+        found = interpret(diff_of(responses, occurrences, rows), tokens=tokens, labels={0: "bold type"})
+        finding = next(f for f in found if f.id == "feature:0")
         assert finding.contradicts == ()
         cautions = [n for n in finding.notes if n.startswith("Caution: the label names bold")]
         assert len(cautions) == leaning

@@ -161,15 +161,15 @@ def contradicted(diff: Diff, leader: Candidate, label: str, alpha: float) -> Map
 
 
 def unconfirmed(diff: Diff, leader: Candidate, label: str, alpha: float) -> tuple[str, ...]:
-    """A line for each observable that a label names and whose count leans the other way, within chance.
+    """A line for each observable that a label names and that leans the other way without contradicting it.
 
-    It leans by the net share of prompts or by its occurrences, per 1,000 words or per answer. Too little to
-    contradict the label, and enough not to repeat it unchecked.
+    It leans by the net share of prompts, within chance, or by its occurrences, per 1,000 words or per answer.
+    Too little to contradict the label, and enough not to repeat it unchecked.
     """
     lines = []
     for _, row in _named_rows(diff, leader, label, alpha):
-        against = min(row.delta * row.expected, row.rate * row.expected, row.per_answer * row.expected) < 0
-        if against and not row.sure:
+        contradicts = row.sure and row.delta * row.expected < 0
+        if min(x * row.expected for x in (row.delta, row.rate, row.per_answer)) < 0 and not contradicts:
             rate = ""
             if row.rate or row.per_answer:
                 rate = f", {row.rate:+.2f} per 1,000 words, {row.per_answer:+.2f} per answer".replace(
@@ -177,8 +177,8 @@ def unconfirmed(diff: Diff, leader: Candidate, label: str, alpha: float) -> tupl
                 )
             lines.append(
                 f"Caution: the label names {row.what}, and this row says {_more(row.expected)} of it in "
-                f"{leader.after}, but the direct measure leans the other way, within chance "
-                f"({row.size}{rate})."
+                f"{leader.after}, but the direct measure leans the other way, "
+                f"{'by how many there are' if row.sure else 'within chance'} ({row.size}{rate})."
             )
     return tuple(lines)
 
