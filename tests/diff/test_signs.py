@@ -1,6 +1,7 @@
 """The sparse signs against the definition, written out document by document."""
 
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -19,15 +20,20 @@ def _value(statistic, document, column, threshold):
     activity = document[:, column]
     at = np.flatnonzero(activity > 0)
     if not len(at):
-        return 0.0
+        return 0
     return {
-        "presence": 1.0,
-        "high_presence": float(activity.max() > threshold),
-        "log_count": math.log1p(len(at)),
-        "log_maximum": math.log1p(float(activity.max())),
-        "opening": float(at[0] < 16),
-        "closing": float(at[-1] >= len(activity) - 24),
+        "presence": 1,
+        "high_presence": int(activity.max() > threshold),
+        # logarithms are compared in steps of 1/65,536, so that equal means cancel
+        "log_count": round(math.log1p(len(at)) * 2**16),
+        "log_maximum": round(math.log1p(float(activity.max())) * 2**16),
+        "opening": int(at[0] < 16),
+        "closing": int(at[-1] >= len(activity) - 24),
     }[statistic]
+
+
+def _mean(values):
+    return Fraction(sum(values), len(values))
 
 
 def _expected(documents, units, columns):
@@ -38,7 +44,7 @@ def _expected(documents, units, columns):
         threshold = maxima[math.ceil(0.8 * len(maxima)) - 1] if maxima else math.inf
         for s, name in enumerate(STATISTICS):
             for u, members in enumerate(units):
-                difference = 0.0
+                difference = Fraction(0)
                 for p in members:
                     sides = {
                         m: [
@@ -46,8 +52,8 @@ def _expected(documents, units, columns):
                         ]
                         for m in ("old", "new")
                     }
-                    difference += np.mean(sides["new"]) - np.mean(sides["old"])
-                found[s, c, u] = 0 if abs(difference) < 1e-4 else int(np.sign(difference))
+                    difference += _mean(sides["new"]) - _mean(sides["old"])
+                found[s, c, u] = (difference > 0) - (difference < 0)
     return found
 
 
