@@ -80,21 +80,19 @@ def listings(found: Contrast) -> dict[str, Listing]:
         n = found.n_after[:statistics, rows], found.n_before[:statistics, rows]
         return row_tests(*n, found.table, found.alpha)
 
+    parts = {"report": slice(None), "features": features, "lexical": slice(int(words), None)}
+    chosen = {name: found.tests if name == "report" else tests(part) for name, part in parts.items()}
     listed = {
-        "report": _listing(found, found.tests, 0),
-        "features": _listing(found, tests(features), 0),
-        "lexical": _listing(found, tests(slice(int(words), None)), int(words)),
+        **{name: _listing(found, chosen[name], part.start or 0) for name, part in parts.items()},
         "presence": _listing(found, tests(features, 1), 0),
         "published": published(found),
     }
-    for name, part, chosen in (
-        ("report", slice(None), found.tests),
-        ("features", features, tests(features)),
-        ("lexical", slice(int(words), None), tests(slice(int(words), None))),
-    ):
+    for name, part in parts.items():
         whole = listed[name]
         counts = found.n_after[:, part], found.n_before[:, part]
-        discoveries = Discoveries.of(chosen, *counts, found.alpha).numbered(np.arange(found.start[-1])[part])
+        discoveries = Discoveries.of(chosen[name], *counts, found.alpha).numbered(
+            np.arange(found.start[-1])[part]
+        )
         # The rule is asked in table order, as in `compare`; the listing is by q.
         order = np.argsort(whole.rows)
         told = length_rule(found, discoveries)

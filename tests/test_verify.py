@@ -208,6 +208,11 @@ def test_lost_replies_are_said_to_be_lost(asked: Path, tmp_path: Path) -> None:
         r"not verifiable: hypotheses\.json: 2 of \d+ replies of scripted:\S+ are not in replies/", said
     )
     assert "says:" not in said
+    shutil.rmtree(folder / "replies")
+    code, said = verified(folder)
+    assert code == 1
+    assert "not verifiable: labels.json:" in said
+    assert "not verifiable: hypotheses.json: 1 of 1 replies" in said
 
 
 def test_what_a_run_does_not_record_is_not_verified_silently(counted: Path, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ DIFF_COLUMNS: Mapping[str, str] = {
     "kind": "feature, observable, lexical or group",
     "feature": "feature index, observable name or lexical term, as text",
     "statistic": "the sign test that gave the smallest p: presence, high_presence, log_count, log_maximum, "
-    "opening or closing; presence where no more than that is left of it once length is held equal",
+    "opening or closing; presence, or closing, where that is what the length rule let pass",
     "rate_before": "share of prompts whose before-answers have more of it by that statistic (for presence-like "
     "statistics with one sample: the share of answers that have it)",
     "rate_after": "the same for after",
@@ -43,7 +43,8 @@ DIFF_COLUMNS: Mapping[str, str] = {
     "what is measured over a whole answer",
     "per_1000_after": "the same for after",
     "p_prefix": "two-sided p of presence when both answers are cut to the shorter length",
-    "p_firth": "p of the effect in a Firth-penalised conditional logistic regression on log length",
+    "p_firth": "p of the effect (of its closing, where all of it stands there) in a Firth-penalised conditional "
+    "logistic regression on log length",
     "q_length": "q with length held equal too: the larger of q and the adjusted p of the test by which the row passed "
     "the length rule; findings are ranked by it",
     "length": "verdict of the length rule: ok, length-driven, length-not-identifiable or empty when not asked",

@@ -115,23 +115,24 @@ def length_rule(
         more, less = prefix_counts(contrast.families[f], column[index], statistic[index], turned, cut[index])
         delta[index] = (more - less) / contrast.pairing.n_units
         p_prefix[index] = sign_test(more, less)
-    # For presence and opening the prefix test is the row's own test, so it settles the matter.
+    # For presence and opening the prefix test is the row's own test, so it settles the matter within the prefix.
     own = asked & np.isin(statistic, [_PRESENCE, _OPENING])
     q = _adjusted(p_prefix, np.full(count, _WAYS), discoveries)
     survived = (q <= contrast.alpha) & (np.sign(delta) == direction)
     left, p_left = np.zeros(count, dtype=np.int64), np.full(count, np.nan)
-    for f, index in _blocks(family_of, asked & ~(own & survived)):
+    amounts = asked & ~own
+    for f, index in _blocks(family_of, amounts):
         up, down = interpolated_counts(contrast.families[f], column[index], statistic[index], turned)
         left[index], p_left[index] = up - down, sign_test(up, down)
     enough = left * direction >= _SHARE * whole
-    by_presence = survived & ~own & ~enough
+    by_presence = survived & amounts & ~enough
     survived &= ~by_presence | (np.sign(net[_PRESENCE]) == direction)
     at_the_end = asked & (statistic == _PRESENCE) & ~survived & (net[_CLOSING] * direction >= whole)
     reported = np.where(by_presence & survived, _PRESENCE, np.where(at_the_end, _CLOSING, statistic))
 
     remains = np.where(survived, np.nan, p_left)
     significant = _adjusted(remains, discoveries.tests, discoveries) <= contrast.alpha
-    kept = ~asked | (~survived & enough & significant) | at_the_end
+    kept = ~asked | (amounts & ~survived & enough & significant) | at_the_end
     regress = ~survived & kept & ~cut
     itself = np.zeros(count, dtype=np.bool_)
     for f, index in _blocks(family_of, regress):

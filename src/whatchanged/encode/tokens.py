@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +17,13 @@ from whatchanged.encode.shards import GROUP, Document, documents, read_groups
 from whatchanged.errors import SAEError
 from whatchanged.models.embedded import EMBEDDED, reader_path
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 __all__ = ["ShardTokens"]
 
-GROUPS = 32
-"""Groups of encoded answers kept in memory, each a few megabytes."""
+KEPT_BYTES = 256 * 2**20
+"""Memory for groups of encoded answers as they lie on disk; one group is kept however large."""
 
 
 class ShardTokens:
@@ -34,8 +39,7 @@ class ShardTokens:
         self._tokenizer: Any = None
         self._decoder: Any = None
         self._document = lru_cache(maxsize=keep)(self._read)
-        # Neighbours in a shard are asked for in any order; reading a group again for each is most of the time.
-        self._group = lru_cache(maxsize=GROUPS)(lambda path, group: read_groups(path, [group]))
+        self._groups: OrderedDict[tuple[Path, int], pa.Table] = OrderedDict()
 
     def _read(self, answer_index: int) -> TokenActivations:
         features = self.features
@@ -43,6 +47,16 @@ class ShardTokens:
         group, place = divmod(int(features.shard_row[answer_index]), GROUP)
         [document] = documents(self._group(path, group).slice(place, 1))
         return self._table(document, features.responses.answers[answer_index].text)
+
+    def _group(self, path: Path, group: int) -> pa.Table:
+        """A group of a shard. Its answers are asked for in any order, and reading it takes most of the time."""
+        key = path, group
+        if key not in self._groups:
+            self._groups[key] = read_groups(path, [group])
+        self._groups.move_to_end(key)
+        while len(self._groups) > 1 and sum(t.nbytes for t in self._groups.values()) > KEPT_BYTES:
+            self._groups.popitem(last=False)
+        return self._groups[key]
 
     def _table(self, document: Document, text: str) -> TokenActivations:
         masked = np.zeros(len(document.token_ids), dtype=np.bool_)

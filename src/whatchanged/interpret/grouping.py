@@ -89,8 +89,9 @@ def group(
     # What is left may be stronger than what was counted before it.
     while free and (len(groups) < most or rank[free[0]] < strongest(order()[most - 1])):
         lead(free[0])
-    beyond = [i for g in order()[most:] for i in (groups[g].leader, *groups[g].members)]
-    return tuple(groups[g] for g in order()[:most]), tuple(sorted([*free, *beyond]))
+    ranked = order()
+    beyond = [i for g in ranked[most:] for i in (groups[g].leader, *groups[g].members)]
+    return tuple(groups[g] for g in ranked[:most]), tuple(sorted([*free, *beyond]))
 
 
 def _share_out(
