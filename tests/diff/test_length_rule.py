@@ -102,6 +102,19 @@ def test_what_stands_only_at_the_end_is_told_by_its_closing():
     assert (row["length"], row["statistic"]) == ("ok", "closing")
 
 
+def test_presence_that_is_not_at_the_end_has_no_second_way():
+    rng = np.random.default_rng(3)
+    documents = null_pair(rng, 150, 4, rate=0.0, low=60, high=200)
+    for i in range(0, 150, 16):
+        document = documents[f"p{i:03}", "new", 0]
+        documents[f"p{i:03}", "new", 0] = plant(document, 0, [int(len(document) * 0.6)])
+    row = compare(features(documents, 4), **QUICK).table.iloc[0]
+    assert (row["statistic"], row["n_after"], row["n_before"]) == ("presence", 10, 0)
+    assert row["p_prefix"] == 2**-6  # seven of the ten within the shorter length
+    assert np.isnan(row["p_firth"])
+    assert row["length"] == "length-driven"
+
+
 def test_a_closing_change_without_overlap_cannot_be_told():
     quiet = np.zeros((200, 2), dtype=np.float32)
     quiet[::9, 0] = 1
